@@ -34,6 +34,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "review_make": triptych.review_make, "review_read": triptych.review_read,
     "train_sft": triptych.train_sft, "train_dpo": triptych.train_dpo,
     "train_export": triptych.train_export,
+    "prune": triptych.prune,
 }  # fmt: skip
 COMMANDS = {
     "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],

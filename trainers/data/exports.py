@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
+from ...shards.care.verify import recorded_media
 from ...shards.exports import versions as exports
 from ...shards.exports.rows import read_rows
 from ...shards.store.store import Store
@@ -32,7 +33,7 @@ class ExportReader:
         """Open `NAME` (its latest version) or `NAME@vN`.
 
         Args:
-            verify: Check files and media first and refuse a changed or incomplete export.
+            verify: Check files and the sizes of media first, and refuse a changed or incomplete export.
 
         Raises:
             UsageError: No such version, or it was withdrawn.
@@ -41,7 +42,7 @@ class ExportReader:
         version = exports.find(store, reference)
         if exports.without_rows(version):
             exports.require_data(version)
-        problems = exports.verify(version, quick=True) if verify else []
+        problems = exports.verify(version, quick=True, recorded=recorded_media(store, version)) if verify else []
         if problems:
             more = f" and {len(problems) - 1} more problems" if len(problems) > 1 else ""
             raise DamagedError(f"{version.reference}: {problems[0]}{more}", hint="publish it again: triptych export")

@@ -2,7 +2,7 @@
 
 Every row is read, so that what is wrong with its turns is found. Its length is what the version's `budget.parquet`
 says, where that counts for the encoder's model and is within what the encoder takes; else the encoder counts, from
-headers. Lengths are kept in a file beside the run, for the same rows and encoder.
+headers. Lengths are kept in a file beside the run, for the same rows and encoder; not those of bad rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,22 +69,28 @@ def check_rows(
 
     Args:
         cache: The file of lengths that were measured before; written where there is none for these rows and encoder.
+            Rows that were left out are looked at again: what was wrong with a file may have been mended.
         workers: Processes; default: the number of cores. Few rows are measured in this one.
     """
+    import numpy as np
+
     key = _key(rows, encoder)
-    if cache is not None and (known := _read(cache, key)) is not None:
+    known = None if cache is None else _read(cache, key)
+    numbers = list(range(len(rows))) if known is None else np.flatnonzero(known.tokens == 0).tolist()
+    if known is not None and not numbers:
         return known
     counted = _counted(rows, encoder)
     parts = (
         [
             {"number": number, "counted": None if counted is None else counted.of(number)}
-            for number in range(start, min(start + _PART, len(rows)))
+            for number in numbers[start : start + _PART]
         ]
-        for start in range(0, len(rows), _PART)
+        for start in range(0, len(numbers), _PART)
     )
     measure = functools.partial(_measured, rows, encoder)
     lost = functools.partial(_lost, rows)
-    found = _collected(map_parts(measure, parts, workers=workers, lost=lost), len(rows))
+    measured = map_parts(measure, parts, workers=workers, lost=lost)
+    found = _collected(measured, numbers, _unknown(len(rows)) if known is None else known)
     if cache is not None:
         _write(cache, key, found)
     return found
@@ -109,20 +115,24 @@ def _lost(rows: TrainingRows, row: Mapping[str, Any], how: str) -> dict[str, Any
     return {"bad": [rows.id_of(row["number"]), "unreadable_media", f"its media end the process: {how}"]}
 
 
-def _collected(parts: Iterator[list[dict[str, Any]]], rows: int) -> RowLengths:
+def _unknown(rows: int) -> RowLengths:
     import numpy as np
 
-    found = RowLengths(
+    return RowLengths(
         np.zeros(rows, np.int64), np.zeros(rows, np.float32), np.zeros(rows, np.uint8), np.zeros(rows, np.float32)
     )
+
+
+def _collected(parts: Iterator[list[dict[str, Any]]], numbers: Sequence[int], known: RowLengths) -> RowLengths:
+    """Lengths with what was measured of these rows, which none was known of."""
     left_out = []
-    for number, row in enumerate(itertools.chain.from_iterable(parts)):
+    for number, row in zip(numbers, itertools.chain.from_iterable(parts), strict=True):
         if "bad" in row:
             left_out.append(LeftOut(*row["bad"]))
             continue
         for name, value in row.items():
-            getattr(found, name)[number] = value
-    return replace(found, left_out=tuple(left_out))
+            getattr(known, name)[number] = value
+    return replace(known, left_out=tuple(left_out))
 
 
 # ---- what the export counted

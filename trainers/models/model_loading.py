@@ -108,7 +108,7 @@ def read_config(folder: Path) -> Any:
     """The configuration of the model of a folder."""
     import transformers
 
-    with quiet_transformers(), _damage_of(folder):
+    with quiet_transformers(), damage_of(folder):
         return transformers.AutoConfig.from_pretrained(folder)
 
 
@@ -124,13 +124,14 @@ def read_model(folder: Path, *, config: Any = None, **options: Any) -> ReadModel
         DamagedError: Its files cannot be loaded.
     """
     config = config if config is not None else read_config(folder)
-    with quiet_transformers(), _damage_of(folder):
+    with quiet_transformers(), damage_of(folder):
         kind, loader = _loader(config, folder)
         if config.model_type in _OMNI:
             config.enable_audio_output = False  # the part that speaks is not asked
         model, told = loader.from_pretrained(folder, config=config, output_loading_info=True, **options)
         _check_weights(told, folder)
         processor = _processor(folder, kind, config.model_type)
+    check_tokenizer(getattr(processor, "tokenizer", processor), folder)
     if config.model_type in _OMNI:
         spoken = model.generation_config
         model = model.thinker
@@ -140,11 +141,13 @@ def read_model(folder: Path, *, config: Any = None, **options: Any) -> ReadModel
 
 
 @contextmanager
-def _damage_of(folder: Path) -> Iterator[None]:
+def damage_of(folder: Path) -> Iterator[None]:
     """What transformers raises for files that it cannot read is damage of this folder."""
+    from safetensors import SafetensorError
+
     try:
         yield
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, SafetensorError) as error:
         raise DamagedError(f"{folder}: the model cannot be loaded: {_first_line(error)}.") from error
 
 
@@ -220,6 +223,19 @@ def _check_weights(told: Any, folder: Path) -> None:
         raise DamagedError(
             f"{folder}: {len(missing)} weights of the model are not in its files, the first are {missing[:3]}.",
             hint="download or save the model again",
+        )
+
+
+def check_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """transformers makes a tokenizer without a vocabulary where its files are missing: no text would have a token.
+
+    Raises:
+        DamagedError: It has none.
+    """
+    if len(tokenizer) <= len(tokenizer.get_added_vocab()):
+        raise DamagedError(
+            f"{folder}: the files of its tokenizer are missing: it has no vocabulary.",
+            hint="copy them from the base model: tokenizer.json, tokenizer_config.json",
         )
 
 

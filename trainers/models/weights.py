@@ -54,6 +54,7 @@ def save_weights(
     about = {"format": "pt", **(metadata or {})}
     for name, shard in zip(names, shards, strict=True):
         save_file({each: tensors[each].detach().contiguous().cpu() for each in shard}, folder / name, metadata=about)
+        (folder / name).chmod(folder.stat().st_mode & 0o666)  # safetensors makes files that their owner alone reads
     written = [folder / name for name in names]
     if len(shards) > 1:
         places = {each: name for name, shard in zip(names, shards, strict=True) for each in shard}
@@ -73,6 +74,11 @@ def _shards(tensors: Mapping[str, Any], shard_bytes: int) -> Iterator[list[str]]
         shard.append(name)
         size += own
     yield shard
+
+
+def is_weight_file(name: str) -> bool:
+    """Whether a file of a checkpoint holds weights or their index."""
+    return name.startswith("weights") and name.endswith((".safetensors", ".json"))
 
 
 def weight_files(folder: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ loop/          from one step to the next: `transformers.Trainer`, checkpoints
 scores/        scores of a model while it is trained
 records/       what a run leaves behind: its record, metrics, curves, model card
 observers.py   who is told of a run
+run_folder.py  the folder of a run: who writes there, and where a run begins
 request.py     a run, or the look at one, as options ask for it
 run.py         a run from its configuration to its folder
 result.py      what came of it

@@ -23,6 +23,7 @@ from ..models.model_files import ModelFiles, locate
 from ..models.model_loading import read_config, require_torch
 from ..models.stages import TrainingPlan, plan_adapters, plan_stages
 from ..models.training_model import TrainingModel, load_for_training
+from .loop.arguments import check_reports
 from .loop.planned_steps import PlannedSteps
 from .loop.rates import stage_ends
 
@@ -139,6 +140,7 @@ def prepare(
             f"model.tokenizer: {config.model.tokenizer}: another tokenizer needs rows in the model for its tokens.",
             hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
         )
+    check_reports(config.logging.report_to)
     section = config.model
     files = locate(section.base_model, revision=section.revision, download=section.download)
     family = family_of(read_config(files.folder))

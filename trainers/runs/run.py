@@ -25,6 +25,7 @@ from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, t
 from .records.facts import RunFacts
 from .records.record import RunRecord
 from .result import RunResult, components_of, result_of
+from .run_folder import CHECKPOINTS, alone_in, where_to_begin
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from .scores.evaluations import Evaluations
 
 Progress = Callable[[int, int], None]
-
-CHECKPOINTS = "checkpoints"
 
 
 def train(
@@ -56,40 +55,21 @@ def train(
         DamagedError: A checkpoint or a file of the model cannot be read or written; sound is not heard.
     """
     folder = config.folder
-    checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
-    begin = _where_to_begin(folder, checkpoints, resume=resume)
+    if resume and not folder.is_dir():
+        raise UsageError(f"--resume: there is no run in {folder}.", hint="leave --resume out to begin one")
     state = ranks_here()
-    with state.main_process_first():  # the others find what it has downloaded and measured
-        folder.mkdir(parents=True, exist_ok=True)
-        prepared = prepare(
-            config, recipe, store=store, folder=folder, rank=state.process_index, ranks=state.num_processes,
-            device=str(state.device),
-        )  # fmt: skip
-    try:
-        with stop_signals() as stop:
-            objective, about = _begun(prepared, prepared.data, folder, towers_of(prepared))
-            facts = facts_of(config, prepared, store, about=about)
-            record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step)
-            observer = Observers(record=record, progress=progress)
-            trainer = trainer_of(
-                prepared, config, checkpoints, stop, objective=objective, store=store, observer=observer
-            )
-            if begin is not None:
-                trainer.restore(begin)
-            with record if state.is_main_process else nullcontext():
-                hears = _Hearing(prepared, trainer, record)
-                if begin is None:
-                    hears.measure("base")
-                trainer.run()
-                if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
-                    raise Stopped(
-                        trainer.stopped_by, trainer.state.global_step,
-                        command=f"triptych train {recipe.name} --output-dir {folder} --resume",
-                    )  # fmt: skip
-                gap = hears.measure("last")
-    finally:
-        prepared.data.loader.close()
-    return result_of(config, prepared, trainer, gap)
+    with alone_in(folder) if state.is_main_process else nullcontext():
+        checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
+        begin = where_to_begin(folder, checkpoints, resume=resume)
+        with state.main_process_first():  # the others find what it has downloaded and measured
+            prepared = prepare(
+                config, recipe, store=store, folder=folder, rank=state.process_index, ranks=state.num_processes,
+                device=str(state.device),
+            )  # fmt: skip
+        try:
+            return _trained(config, prepared, checkpoints, begin, store=store, progress=progress)
+        finally:
+            prepared.data.loader.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +91,32 @@ class _Hearing:
         return gap
 
 
-def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:
-    """The checkpoint that a run goes on from; None: it begins."""
-    latest = checkpoints.latest
-    if resume:
-        if not folder.is_dir():
-            raise UsageError(f"--resume: there is no run in {folder}.", hint="leave --resume out to begin one")
-        return latest
-    if latest is not None:
-        raise UsageError(
-            f"a run stands in {folder}; its last checkpoint is {latest.name}.",
-            hint="--resume goes on with it; another --output-dir begins one",
-        )
-    return None
+def _trained(
+    config: RunConfig, prepared: Prepared, checkpoints: Checkpoints, begin: Checkpoint | None, *, store: Store,
+    progress: Progress | None,
+) -> RunResult:  # fmt: skip
+    """Train what was prepared, from a checkpoint on."""
+    folder = config.folder
+    with stop_signals() as stop:
+        objective, about = _begun(prepared, prepared.data, folder, towers_of(prepared))
+        facts = facts_of(config, prepared, store, about=about)
+        record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step)
+        observer = Observers(record=record, progress=progress)
+        trainer = trainer_of(prepared, config, checkpoints, stop, objective=objective, store=store, observer=observer)
+        if begin is not None:
+            trainer.restore(begin)
+        with record if ranks_here().is_main_process else nullcontext():
+            hears = _Hearing(prepared, trainer, record)
+            if begin is None:
+                hears.measure("base")
+            trainer.run()
+            if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
+                raise Stopped(
+                    trainer.stopped_by, trainer.state.global_step,
+                    command=f"triptych train {prepared.recipe.name} --output-dir {folder} --resume",
+                )  # fmt: skip
+            gap = hears.measure("last")
+    return result_of(config, prepared, trainer, gap)
 
 
 def trainer_of(

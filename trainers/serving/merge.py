@@ -22,8 +22,9 @@ from ...errors import DamagedError, UsageError
 from ..models.adapters import LoraSettings
 from ..models.model_files import ModelFiles, locate
 from ..models.model_loading import require_torch
+from ..models.weights import is_weight_file
 from ..runs.loop.checkpoints import Checkpoint, Checkpoints
-from ..runs.loop.progress import read_state
+from ..runs.loop.progress import check_files, read_state
 from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
@@ -80,7 +81,10 @@ def merge_run(
     from ..runs.config.sections import LoraSection, ModelSection
 
     chosen = find_checkpoint(run, checkpoint)
-    identity = read_state(chosen)["identity"]
+    _check_apart(out, run / CHECKPOINTS)
+    state = read_state(chosen)
+    check_files(chosen, {name: each for name, each in state["files"].items() if is_weight_file(name)})
+    identity = state["identity"]
     # The two sections that every trainer's configuration has.
     model, adapters = (json.dumps(identity["config"][name]) for name in ("model", "lora"))
     lora = None if adapters == "null" else LoraSection.model_validate_json(adapters)
@@ -101,7 +105,7 @@ def find_checkpoint(run: Path, name: str) -> Checkpoint:
     if name == FINAL:
         return last
     if name == BEST:
-        step = read_state(last)["progress"]["best_step"]
+        step = read_state(last)["progress"].best_step
         if step is None:
             return last
         name = Checkpoints(run / CHECKPOINTS).at(step).name
@@ -162,7 +166,14 @@ def _base(section: ModelSection, revision: str, moved: Path | None) -> ModelFile
     return files
 
 
+def _check_apart(out: Path, folder: Path) -> None:
+    """Refuse a place inside a folder whose content has a meaning: checkpoints, or the files of the base."""
+    if folder.resolve() in (out.resolve(), *out.resolve().parents):
+        raise UsageError(f"{out} lies in {folder}, which it would change.", hint="name another folder")
+
+
 def _check_out(out: Path, base: Path) -> None:
+    _check_apart(out, base)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there and not empty.", hint="name another folder, or remove it")
     needed = sum((base / name).stat().st_size for name in weight_names(base))

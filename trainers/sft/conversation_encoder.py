@@ -180,10 +180,12 @@ class ConversationEncoder:
     def tokenizer(self) -> Any:
         from transformers import AutoTokenizer
 
-        from ..models.model_loading import quiet_transformers
+        from ..models.model_loading import check_tokenizer, damage_of, quiet_transformers
 
-        with quiet_transformers():
-            return AutoTokenizer.from_pretrained(self.folder)
+        with quiet_transformers(), damage_of(self.folder):
+            found = AutoTokenizer.from_pretrained(self.folder)
+        check_tokenizer(found, self.folder)
+        return found
 
     @cached_property
     def pad_id(self) -> int:
@@ -314,7 +316,10 @@ class HearingEncoder(ConversationEncoder):
     def extractor(self) -> Any:
         from transformers import AutoFeatureExtractor
 
-        return AutoFeatureExtractor.from_pretrained(self.folder)
+        from ..models.model_loading import damage_of
+
+        with damage_of(self.folder):
+            return AutoFeatureExtractor.from_pretrained(self.folder)
 
     @cached_property
     def log_mel(self) -> Any:

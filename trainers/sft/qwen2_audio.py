@@ -40,9 +40,9 @@ class Qwen2AudioEncoder(HearingEncoder):
     def _processor(self) -> Any:
         from transformers import Qwen2AudioProcessor
 
-        from ..models.model_loading import quiet_transformers
+        from ..models.model_loading import damage_of, quiet_transformers
 
-        with quiet_transformers():
+        with quiet_transformers(), damage_of(self.folder):
             return Qwen2AudioProcessor.from_pretrained(self.folder)
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import triptych
-from support.imported import bring_in, video
+from support.imported import bring_in, noise, sound, video
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.store.store import Store
 from triptych.trainers.data.training_rows import TrainingRows
@@ -67,6 +67,18 @@ def test_a_changed_file_is_refused(published: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"Anna", b"Anne"))
     with pytest.raises(DamagedError, match="changed since it was published"):
         TrainingRows.open("msswift-sft", store=store, allow_held_out=True)
+
+
+def test_a_sound_that_was_replaced_after_it_was_published_is_refused(published: Path, tmp_path: Path) -> None:
+    """Its row would be a text beside another sound."""
+    [path, *_] = (published / "media").rglob("*.flac")
+    path.rename(tmp_path / path.name)
+    try:
+        sound(path, noise(0.08, seed=7))
+        with pytest.raises(DamagedError, match=rf"{path.name}: damaged: [\d,]+ bytes, expected"):
+            TrainingRows.open("msswift-sft", store=published, allow_held_out=True)
+    finally:
+        (tmp_path / path.name).replace(path)
 
 
 @pytest.mark.parametrize(

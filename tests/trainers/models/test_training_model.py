@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from triptych.trainers.models.families import QWEN2_AUDIO, TEXT, family_of, plai
 from triptych.trainers.models.real_lengths import frames_of
 from triptych.trainers.models.towers import SoundCheck, SoundUnheard, touch_towers
 from triptych.trainers.models.training_model import Loading, dtype_on, load_for_training
+from triptych.trainers.sft.encoders import encoder_of
 
 
 def test_every_parameter_of_a_model_is_in_one_component(qwen2_audio: Path, omni_thinker: Path) -> None:
@@ -192,3 +194,19 @@ def test_a_model_of_text_is_loaded_as_one(tmp_path: Path, one_thread: None) -> N
     assert loaded.family is TEXT and loaded.tokenizer is loaded.processor and loaded.revision == "sha256:1"
     assert {TEXT.component_of(name) for name, _ in loaded.model.named_parameters()} == {"language_model", "lm_head"}
     assert float(touch_towers(loaded.model, loaded.family)) == 0.0
+
+
+def test_a_folder_without_a_tokenizer_or_with_broken_weights_is_damaged(qwen2_audio: Path, tmp_path: Path) -> None:
+    """transformers makes an empty tokenizer of nothing: no text would have a token."""
+    lacking = shutil.copytree(qwen2_audio, tmp_path / "lacking")
+    for path in lacking.glob("tokenizer*"):
+        path.unlink()
+    for read in (load, lambda folder: encoder_of("qwen2-audio", folder).tokenizer):
+        with pytest.raises(DamagedError, match="the files of its tokenizer are missing"):
+            read(lacking)
+    (lacking / "processor_config.json").unlink()
+    with pytest.raises(DamagedError, match="cannot be loaded"):
+        _ = encoder_of("qwen2-audio", lacking).log_mel
+    (lacking / "model.safetensors").write_bytes(b"12345678" * 9)
+    with pytest.raises(DamagedError, match="cannot be loaded"):
+        load(lacking)

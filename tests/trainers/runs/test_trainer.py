@@ -16,9 +16,13 @@ from support import loops
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from triptych.errors import DamagedError
+from triptych.errors import DamagedError, UsageError
 from triptych.trainers.data.bad_rows import LeftOut
+from triptych.trainers.runs.config.sections import RunConfig
+from triptych.trainers.runs.loop.arguments import check_reports
 from triptych.trainers.runs.loop.number_guard import Diverged
+from triptych.trainers.runs.loop.progress import read_state
+from triptych.trainers.runs.loop.rates import schedule_of
 from triptych.trainers.runs.loop.steps import Hooks
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
 
@@ -93,6 +97,40 @@ def test_checkpoints_are_read_as_weights_only(tmp_path: Path) -> None:
     for name in ("optimizer.pt", "scheduler.pt"):
         torch.load(folder / name, weights_only=True)
     assert json.loads((folder / "run_state.json").read_text())["progress"]["rows"] == 9
+
+
+def test_a_checkpoint_with_a_missing_or_changed_file_is_not_gone_on_from(tmp_path: Path) -> None:
+    """transformers begins optimizer, schedule and random numbers anew where their files are missing."""
+    made = loops.loop(tmp_path, 2, save_steps=1)
+    made.run()
+    folder = made.checkpoints.at(1).path
+    names = {"w.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"}
+    assert set(read_state(made.checkpoints.at(1))["files"]) == names
+    for name in sorted(names):
+        whole = (folder / name).read_bytes()
+        flipped = bytes([*whole[:-1], whole[-1] ^ 1])
+        for broken, told in ((None, "missing"), (whole[:-1], "changed"), (flipped, "changed")):
+            (folder / name).unlink()
+            if broken is not None:
+                (folder / name).write_bytes(broken)
+            with pytest.raises(DamagedError, match=f"{name}: {told}"):
+                made.trainer.restore(made.checkpoints.at(1))
+            (folder / name).write_bytes(whole)
+    made.trainer.restore(made.checkpoints.at(1))
+    state = json.loads((folder / "run_state.json").read_text())
+    for changed in ({**state, "step": 2}, {**state, "progress": {"bets": 1}}, {"progress": {}}, []):
+        (folder / "run_state.json").write_text(json.dumps(changed))
+        with pytest.raises(DamagedError, match=r"run_state\.json"):
+            read_state(made.checkpoints.at(1))
+
+
+def test_a_run_that_goes_on_saves_and_tells_as_often_as_it_is_now_asked(tmp_path: Path) -> None:
+    first = loops.loop(tmp_path, 6, save_steps=1, keep=9)
+    first.trainer.hooks = AtStep(1, lambda: first.stop.ask(signal.SIGTERM))
+    first.run()
+    second = loops.loop(tmp_path, 6, save_steps=4, keep=9)
+    second.run(resume=True)
+    assert second.told.checkpoints == ["step-000004", "step-000006"]
 
 
 class Broken:
@@ -206,3 +244,23 @@ def test_rows_that_were_left_out_are_told_with_their_step(tmp_path: Path) -> Non
     assert made.told.rows == [(2, bad)]
     assert made.trainer.progress.reasons == {"no_sound": 1}
     assert made.trainer.progress.rows == 3
+
+
+def test_a_run_of_one_step_has_a_rate() -> None:
+    config = RunConfig.model_validate({"model": {"base_model": "tiny"}, "data": {"train": "made"}})
+    assert [schedule_of(config, steps)(0) for steps in (1, 2, 100)] == [1.0, 0.0, 0.0]
+
+
+def test_places_of_metrics_that_are_not_there_are_named() -> None:
+    check_reports(("all", "none"))
+    with pytest.raises(UsageError, match=r"logging\.report_to: nowhere: nowhere is not supported"):
+        check_reports(("nowhere",))
+
+
+def test_a_run_computes_in_its_own_number_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`accelerate launch` hands its own on in the environment."""
+    expected = loops.loop(tmp_path / "plain", 1).run()
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    made = loops.loop(tmp_path / "launched", 1)
+    assert made.trainer.accelerator.mixed_precision == "no"
+    assert made.run() == expected

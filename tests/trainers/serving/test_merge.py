@@ -270,7 +270,7 @@ def run(qwen2_audio: Path, checkpoint: Path, tmp_path: Path) -> Callable[..., Pa
         for step in steps:
             folder = tmp_path / "run/checkpoints" / f"step-{step:06d}"
             shutil.copytree(checkpoint, folder)
-            write_state(folder, Progress(best_step=best), identity)
+            write_state(folder, Progress(best_step=best), identity, step=step)
         (tmp_path / "run/README.md").write_text("# The card of the run\n")
         return tmp_path / "run"
 
@@ -288,6 +288,24 @@ def test_a_run_is_merged_by_its_best_checkpoint_with_its_card(run: Callable[...,
     assert caught.value.hint == "it has step-000005, step-000010, best and final"
     with pytest.raises(UsageError, match="holds no checkpoint of a run"):
         merge_run(tmp_path / "merged", tmp_path / "other")
+
+
+def test_a_model_is_not_made_among_checkpoints_or_in_its_base(
+    run: Callable[..., Path], qwen2_audio: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = run((5,), best=None)
+    with pytest.raises(UsageError, match=r"lies in .*checkpoints, which it would change"):
+        merge_run(folder, folder / "checkpoints/step-000009")
+    with pytest.raises(UsageError, match=r"lies in .*, which it would change"):
+        merge(qwen2_audio, checkpoint, qwen2_audio / "merged", lora=LORA)
+
+
+def test_a_checkpoint_whose_weights_have_changed_is_not_merged(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run((5,), best=None)
+    [path] = (folder / "checkpoints/step-000005").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(DamagedError, match="changed since it was written"):
+        merge_run(folder, tmp_path / "merged")
 
 
 def test_a_base_that_has_changed_since_is_refused(run: Callable[..., Path], omni_thinker: Path, tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ....errors import UsageError
 from .ranks import on_cpu
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
     from ..config.sections import RunConfig
+
+log = logging.getLogger("triptych")
 
 FP32, BF16, FP16 = "fp32", "bf16", "fp16"
 
@@ -26,7 +30,7 @@ def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP
     from transformers import TrainingArguments
 
     training, logging = config.training, config.logging
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(folder), max_steps=steps, num_train_epochs=1, per_device_train_batch_size=1,
         gradient_accumulation_steps=1, learning_rate=training.lr, weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm, adam_beta1=config.optimizer.betas[0],
@@ -37,6 +41,31 @@ def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP
         run_name=folder.name, remove_unused_columns=False, ignore_data_skip=True, disable_tqdm=True,
         ddp_find_unused_parameters=False, use_cpu=on_cpu(),
     )  # fmt: skip
+    # Without bf16 and fp16, transformers takes what `accelerate launch` has in the environment.
+    own = mixed if mixed in (BF16, FP16) else "no"
+    if made.mixed_precision != own:
+        log.warning(
+            "accelerate's mixed precision (%s) is not used: model.dtype is %s.", made.mixed_precision, mixed
+        )  # fmt: skip
+        made.mixed_precision = own
+    return made
+
+
+def check_reports(names: tuple[str, ...]) -> None:
+    """Check that metrics can be reported to these places, before a model is loaded.
+
+    Raises:
+        UsageError: One is unknown, or its package is not installed.
+    """
+    from transformers.integrations import get_reporting_integration_callbacks
+
+    for name in names:
+        if name in ("all", "none"):
+            continue
+        try:
+            [report() for report in get_reporting_integration_callbacks([name])]
+        except (ValueError, RuntimeError, ImportError) as error:
+            raise UsageError(f"logging.report_to: {name}: {str(error).splitlines()[0]}") from error
 
 
 def _reports(names: tuple[str, ...]) -> Any:

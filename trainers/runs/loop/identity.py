@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 FREE = (
-    "output_dir", "logging", "evaluation", "data.workers", "data.validation", "model.base_model", "model.revision",
-    "model.download", "data.train",
+    "output_dir", "logging", "evaluation", "data.workers", "data.validation", "data.bad_rows", "model.base_model",
+    "model.revision", "model.download", "data.train",
 )  # fmt: skip
-"""Keys that may change: none of them reaches the weights, or their content is compared (`export`, `model`)."""
+"""Keys that may change: none of them reaches the weights, or their content is compared (`export`, `model`). A bad row
+that stopped the run was not trained on, so that the run can go on without it."""
 LENGTH = ("training.epochs", "training.max_steps")
 """Keys that may change where the learning rate does not depend on the length of the run."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ....errors import DamagedError
+from ....shards.exports.versions import sums
 from .checkpoints import Checkpoint
 
 STATE = "run_state.json"
@@ -64,21 +66,62 @@ class Progress:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def write_state(folder: Path, progress: Progress, identity: Mapping[str, Any]) -> None:
-    """Write what a run has come to into the folder of a checkpoint."""
-    state = {"progress": progress.document(), "identity": identity}
-    (folder / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+def write_state(folder: Path, progress: Progress, identity: Mapping[str, Any], *, step: int) -> None:
+    """Write what a run has come to into the folder of a checkpoint, as the last of its files.
+
+    It names all others with their sizes and hashes: transformers begins anew where a file is missing, and says nothing.
+    """
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    for path in files.values():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    state = {
+        "step": step, "progress": progress.document(), "identity": identity,
+        "files": {name: sums(path) for name, path in files.items()},
+    }  # fmt: skip
+    with (folder / STATE).open("w", encoding="utf-8") as out:
+        json.dump(state, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def read_state(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return `progress` and `identity` of a checkpoint.
+    """Return `step`, `progress`, `identity` and `files` of a checkpoint.
 
     Raises:
-        DamagedError: They cannot be read.
+        DamagedError: They cannot be read, or are of another step than its name says.
     """
     path = checkpoint.path / STATE
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{path}: {error}.", hint="remove this checkpoint, and go on from the one before") from error
+        found["progress"] = Progress(**found["progress"])
+        step, _, _ = found["step"], dict(found["identity"]), dict(found["files"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DamagedError(f"{path}: {_said(error)}.", hint=_HINT) from error
+    if step != checkpoint.step:
+        raise DamagedError(f"{path}: it is of step {step:,}.", hint="give the folder its name back")
     return found
+
+
+def check_files(checkpoint: Checkpoint, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold files of a checkpoint against what was written.
+
+    Args:
+        files: As `read_state` returns them; all, or those that are needed.
+
+    Raises:
+        DamagedError: One is missing or has changed.
+    """
+    for name, expected in files.items():
+        path = checkpoint.path / name
+        if not path.is_file():
+            raise DamagedError(f"{path}: missing.", hint=_HINT)
+        if path.stat().st_size != expected["bytes"] or sums(path) != expected:
+            raise DamagedError(f"{path}: changed since it was written.", hint=_HINT)
+
+
+_HINT = "remove this checkpoint, and go on from the one before"
+
+
+def _said(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -50,7 +50,7 @@ def schedule_of(config: RunConfig, steps: int) -> Schedule:
     training = config.training
     warmup = training.warmup_steps
     if warmup is None:
-        warmup = math.ceil(steps * training.warmup_ratio)
+        warmup = min(math.ceil(steps * training.warmup_ratio), steps - 1)  # a run of one step has a rate above 0
     return Schedule(training.schedule, warmup, steps)
 
 

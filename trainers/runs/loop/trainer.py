@@ -27,7 +27,7 @@ from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .progress import Observer, Progress, read_state, write_state
+from .progress import Observer, Progress, check_files, read_state, write_state
 from .ranks import gathered
 from .steps import FromStep, Hooks, Step, Steps
 from .stop_signals import StopRequest
@@ -133,8 +133,9 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         state = read_state(checkpoint)
         if self.identity:
             check_same(state["identity"], self.identity)
+        check_files(checkpoint, state["files"])
         self.weights.load(self.model, checkpoint.path)
-        self.progress = Progress(**state["progress"])
+        self.progress = state["progress"]
         self._from, self._start = checkpoint, checkpoint.step
 
     def get_train_dataloader(self) -> Any:
@@ -338,9 +339,10 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                 self._save_optimizer_and_scheduler(str(folder))
                 self._save_scaler(str(folder))
             self._save_rng_state(str(folder))
+            self.accelerator.wait_for_everyone()
             if is_main:
                 self.state.save_to_json(str(folder / STATE))
-                write_state(folder, self.progress, self.identity)
+                write_state(folder, self.progress, self.identity, step=step)
             self.accelerator.wait_for_everyone()
         except (OSError, RuntimeError) as error:
             raise self._unsaved(error, step) from error
@@ -370,6 +372,9 @@ class _Flow(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, trainer: RunTrainer) -> None:
         self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        state.compute_steps(args, state.max_steps)  # a checkpoint brings those of the run that it was written in
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.trainer._rates_of_step = [float(group["lr"]) for group in self.trainer.optimizer.param_groups]

@@ -183,7 +183,8 @@ class RunRecord:
 
     def _begun(self) -> dict[str, Any]:
         facts, config = self.facts, self.facts.config
-        before = read_record(self.folder) if self.from_step else {}
+        is_known = self.from_step and (self.folder / RECORD).is_file()
+        before = read_record(self.folder) if is_known else {}
         first = {
             "format": FORMAT, "trainer": facts.trainer, "status": RUNNING, "message": None, "started_at": _now(),
             "exports": {part: export_facts(version) for part, version in facts.exports.items()},

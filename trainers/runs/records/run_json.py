@@ -21,8 +21,15 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise DamagedError(f"{path}: {error}", hint="is this the folder of a run?") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise DamagedError(f"{path}: a record of format {FORMAT} is expected.", hint="another version wrote it")
+    except ValueError as error:
+        raise DamagedError(f"{path}: {error}", hint=_ANEW) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("sessions"), list):
+        raise DamagedError(
+            f"{path}: a record of format {FORMAT} is expected.", hint=f"another version wrote it; {_ANEW}"
+        )
     return found
+
+
+_ANEW = "move it away: a run that goes on with --resume begins it anew"

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ....errors import DamagedError
+
 METRICS, LEFT_OUT, LOG = "metrics.jsonl", "rows_left_out.jsonl", "log.txt"
 
 
@@ -39,13 +41,26 @@ class StepLines:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of such a file; one that was not written to its end is left out."""
+    """Yield the lines of such a file; one that was not written to its end is left out.
+
+    Raises:
+        DamagedError: A line is not one that a run writes.
+    """
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if line.endswith("\n"):
-                yield json.loads(line)
+        for number, line in enumerate(file, start=1):
+            if not line.endswith("\n"):
+                return
+            try:
+                found = json.loads(line)
+                int(found["step"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise DamagedError(
+                    f"{path}:{number}: this is no line of a run: {line.strip()[:60]!r}.",
+                    hint="remove the line, and go on: triptych train ... --resume",
+                ) from error
+            yield found
 
 
 def _text(line: dict[str, Any]) -> str:
