@@ -116,6 +116,8 @@ def _show(found: RunResult | Preflight) -> None:
         output.say(f"  {count:,} rows left out: {reason}")
     if found.cut_seconds:
         output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
+    checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
+    output.say(f"next: triptych train export {found.folder} --merge --for transformers --out MODEL{checkpoint}")
 
 
 def _show_preflight(found: Preflight) -> None:
@@ -142,12 +144,10 @@ def _show_result(found: RunResult) -> None:
         output.say(f"  {name} {value:.4f}{before}")
     if (gap := found.audio_gap) is not None:
         unheard = "" if gap.is_heard else "; sound is not heard: the loss is the same without it"
-        output.say(f"  audio gap {gap.gap:+.4f}: the loss of {gap.rows} rows with another row's sound{unheard}")
+        told = f"the loss of {gap.rows} rows with another row's sound, less that with their own"
+        output.say(f"  audio gap {gap.gap:+.4f}: {told}{unheard}")
     if found.best_checkpoint is not None:
         output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
-
-    checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
-    output.say(f"next: triptych train export {found.folder} --for transformers --out MODEL{checkpoint}")
 
 
 @takes(MergeOptions)
