@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .trainers.inference.calls import infer
     from .trainers.preference.calls import train_dpo
     from .trainers.reap.calls import prune
+    from .trainers.retrieval.calls import retrieve, train_contrastive
     from .trainers.review.calls import review_make, review_read
     from .trainers.serving.calls import train_export
     from .trainers.sft.calls import train_sft
@@ -94,10 +95,12 @@ __all__ = [
     "pull_set",
     "query",
     "report",
+    "retrieve",
     "review_make",
     "review_read",
     "split",
     "store",
+    "train_contrastive",
     "train_dpo",
     "train_export",
     "train_sft",
@@ -112,12 +115,14 @@ _PLACES = {
     "check_splits": ".converters.annotations.split.calls",
     "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
+    "retrieve": ".trainers.retrieval.calls",
     "prune": ".trainers.reap.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
     "train_dpo": ".trainers.preference.calls",
     "train_export": ".trainers.serving.calls",
+    "train_contrastive": ".trainers.retrieval.calls",
     "train_sft": ".trainers.sft.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

@@ -20,7 +20,7 @@ import typer
 from .commands import convert, data, demo, export, exports, output, samples, store
 from .commands.catalog import cards
 from .commands.help import QuietOption, VerboseOption, add, group
-from .commands.models import evaluate, infer, prune, review, train
+from .commands.models import evaluate, infer, prune, retrieve, review, train
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
 
@@ -51,6 +51,7 @@ app.add_typer(exports.app, name="exports", rich_help_panel=TRAINING)
 add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
 add(app, "validate-file", data.validate_file, heading=TRAINING)
 add(app, "infer", infer.infer, heading=MODELS, examples=infer.EXAMPLES)
+add(app, "retrieve", retrieve.retrieve, heading=MODELS, examples=retrieve.EXAMPLES)
 add(app, "evaluate", evaluate.evaluate, heading=MODELS, examples=evaluate.EXAMPLES)
 app.add_typer(review.app, name="review", rich_help_panel=MODELS)
 app.add_typer(train.app, name="train", rich_help_panel=MODELS)

@@ -24,6 +24,7 @@ NAMES = (
     "members",
     "scores",
     "training_data",
+    "retrieval",
     "resume",
     "training_step",
     "reap",

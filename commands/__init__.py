@@ -9,7 +9,6 @@ models/       `infer`, `evaluate`, `review`: what models answer, and what that i
 convert.py    `convert`: file to file, without a store
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network
-demo_training.py `demo --train`: a small model is trained, scored and merged
 parameters.py parameters of commands: shared ones, and those generated from a model of options
 help.py       the layout of `--help`; the options of every command
 completion.py shell completion

@@ -38,7 +38,7 @@ def demo(
 
     place = (store or DEMO_STORE).absolute()
     if train:
-        from .demo_training import train_demo
+        from .models.demo_training import train_demo
 
         train_demo(context, place, samples=samples or TRAINED_ON, as_json=json)
         return

@@ -22,6 +22,7 @@ from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
 from ..trainers.reap.options import PruneOptions
+from ..trainers.retrieval.options import RetrieveOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.config.page import configuration_page
 from ..trainers.runs.options import TrainOptions
@@ -40,9 +41,11 @@ MODELS: dict[str, type[Options]] = {
     "review_make": MakeOptions,
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
+    "train_contrastive": TrainOptions,
     "train_dpo": TrainOptions,
     "prune": PruneOptions,
     "train_export": MergeOptions,
+    "retrieve": RetrieveOptions,
 }
 """Command -> the model of its options."""
 

@@ -332,6 +332,20 @@ class TrainSftArguments(TypedDict, total=False):
     data_dir: str | Path | None
 
 
+class TrainContrastiveArguments(TypedDict, total=False):
+    """The options of `train contrastive`."""
+
+    config: str | Path | None
+    values: Mapping[str, str]
+    model: str | Path | None
+    revision: str | None
+    download: bool
+    output_dir: str | Path | None
+    dry_run: bool
+    resume: bool
+    data_dir: str | Path | None
+
+
 class TrainDpoArguments(TypedDict, total=False):
     """The options of `train dpo`."""
 
@@ -395,3 +409,13 @@ class TrainExportArguments(TypedDict, total=False):
     merge: bool
     checkpoint: str
     base: str | Path | None
+
+
+class RetrieveArguments(TypedDict, total=False):
+    """The options of `retrieve`."""
+
+    glossary: str | Path | None
+    index: str
+    top: int
+    threshold: float | None
+    window: float

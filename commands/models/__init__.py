@@ -5,5 +5,7 @@ evaluate.py   `evaluate`: predictions beside what is right
 train.py      `train sft` and its like: train a model
 prune.py      `prune`: take experts out of a model
 train_config.py   `train config`: configurations to begin with
+retrieve.py   `retrieve`: the terms of a glossary that recordings name; and `train contrastive`
+demo_training.py  `demo --train`: a small model is trained, scored and merged
 review.py     `review make` and `review read`: what people say of drawn rows
 """

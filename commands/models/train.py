@@ -15,7 +15,7 @@ from ...trainers.serving.options import MergeOptions
 from .. import completion, output
 from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
-from . import train_config
+from . import retrieve, train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
@@ -116,6 +116,8 @@ def _show(found: RunResult | Preflight) -> None:
         output.say(f"  {count:,} rows left out: {reason}")
     if found.cut_seconds:
         output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
+    checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
+    output.say(f"next: triptych train export {found.folder} --merge --for transformers --out MODEL{checkpoint}")
 
 
 def _show_preflight(found: Preflight) -> None:
@@ -142,12 +144,10 @@ def _show_result(found: RunResult) -> None:
         output.say(f"  {name} {value:.4f}{before}")
     if (gap := found.audio_gap) is not None:
         unheard = "" if gap.is_heard else "; sound is not heard: the loss is the same without it"
-        output.say(f"  audio gap {gap.gap:+.4f}: the loss of {gap.rows} rows with another row's sound{unheard}")
+        told = f"the loss of {gap.rows} rows with another row's sound, less that with their own"
+        output.say(f"  audio gap {gap.gap:+.4f}: {told}{unheard}")
     if found.best_checkpoint is not None:
         output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
-
-    checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
-    output.say(f"next: triptych train export {found.folder} --for transformers --out MODEL{checkpoint}")
 
 
 @takes(MergeOptions)
@@ -177,6 +177,7 @@ def _show_merged(made: Merged) -> None:
 
 
 add(app, "sft", sft, examples=SFT_EXAMPLES)
+add(app, "contrastive", retrieve.contrastive, examples=retrieve.CONTRASTIVE_EXAMPLES)
 add(app, "dpo", dpo, examples=DPO_EXAMPLES)
 add(app, "export", export, examples=EXPORT_EXAMPLES)
 add(app, "config", train_config.config, examples=train_config.EXAMPLES)

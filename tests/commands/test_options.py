@@ -32,6 +32,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "list": triptych.catalog.list, "align": triptych.align, "split": triptych.split,
     "infer": triptych.infer, "evaluate": triptych.evaluate,
     "review_make": triptych.review_make, "review_read": triptych.review_read,
+    "train_contrastive": triptych.train_contrastive, "retrieve": triptych.retrieve,
     "train_sft": triptych.train_sft, "train_dpo": triptych.train_dpo,
     "train_export": triptych.train_export,
     "prune": triptych.prune,
@@ -40,6 +41,7 @@ COMMANDS = {
     "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],
     "review_read": ["review", "read"], "train_sft": ["train", "sft"], "train_dpo": ["train", "dpo"],
     "train_export": ["train", "export"],
+    "train_contrastive": ["train", "contrastive"],
 }  # fmt: skip
 
 

@@ -7,6 +7,8 @@
   other: it has no inputs, and the rank takes part with a loss of zero.
 * Random numbers of the process are not touched. Signals are the main process's: Ctrl-C and SIGTERM, which reach every
   process of a terminal or a Slurm step, do not end workers; they end with the main process, however that ends.
+* A worker that ends is told where the next batch is waited for, and nowhere else: torch's own watch raises from the
+  handler of SIGCHLD, in the middle of whatever the main process does.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import signal
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from ...errors import TriptychError
@@ -22,6 +25,8 @@ from ...shards.media.streams import MediaError
 from .bad_rows import LEAVE_OUT, REFUSE, BadRow, BadRows, LeftOut
 from .batch_plan import BatchPlan
 from .encoder import Encoder
+from .row_lengths import MARGIN, RowLengths
+from .training_row import TrainingRow
 from .training_rows import TrainingRows
 
 if TYPE_CHECKING:
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
 
 AHEAD = 2
 """Batches that each worker makes ahead."""
+
+_SECONDS = 0.1
+"""By which sound may differ from what an export has counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +60,15 @@ class _Maker:
 
     rows: TrainingRows
     encoder: Encoder
+    lengths: RowLengths | None
 
     def __getitem__(self, numbers: Sequence[int]) -> Batch | TriptychError:
         encoded, ids, left_out = [], [], []
         for number in numbers:
             try:
                 row = self.rows[number]
-                encoded.append(self.encoder.encode(row))
+                made = self.encoder.encode(row)
+                self._check_media(number, row, len(made))
             except (BadRow, MediaError) as bad:
                 left_out.append(LeftOut(self.rows.id_of(number), bad.reason, bad.detail))
             except TriptychError as error:
@@ -67,8 +77,27 @@ class _Maker:
                 error.add_note(f"while row {self.rows.id_of(number)} of {self.rows.where} was made an input")
                 raise
             else:
+                encoded.append(made)
                 ids.append(row.id)
         return Batch(tuple(ids), self.encoder.join(encoded) if encoded else None, tuple(left_out))
+
+    def _check_media(self, number: int, row: TrainingRow, tokens: int) -> None:
+        """Hold a row against what it was when rows were measured: its media may have been replaced since.
+
+        Where an export has counted the tokens, its text may take others than the encoder's: there seconds tell.
+        """
+        then = None if self.lengths is None else self.lengths.of(number)
+        if then is None or not row.media or abs(tokens - then.tokens) <= MARGIN:
+            return
+        now = self.encoder.length(row)
+        counted = self.encoder.budget_model is not None
+        if abs(now.seconds - then.seconds) > _SECONDS if counted else now.tokens != then.tokens:
+            paths = ", ".join(str(each.path) for each in row.media)
+            raise BadRow(
+                "changed_media",
+                f"{paths}: {then.tokens} tokens and {then.seconds:.2f} s when "
+                f"rows were measured, {now.tokens} and {now.seconds:.2f} s now; put the media back",
+            )
 
 
 class _Order:
@@ -101,15 +130,17 @@ class BatchLoader:
         rank: int = 0,
         workers: int = 2,
         bad_rows: str = REFUSE,
+        lengths: RowLengths | None = None,
     ) -> None:
         """Nothing is read until the first batch is asked for.
 
         Args:
+            lengths: What rows were when they were measured: one whose media have changed since is bad.
             workers: Processes that decode ahead; 0: this one, when a batch is asked for.
             bad_rows: `refuse` or `leave_out`.
         """
         self.plan, self.rank = plan, rank
-        self._rows, self._maker = rows, _Maker(rows, encoder)
+        self._rows, self._maker = rows, _Maker(rows, encoder, lengths)
         self._workers, self._refuses = workers, bad_rows != LEAVE_OUT
         self._order = _Order()
         self._loader: Any = None
@@ -143,11 +174,14 @@ class BatchLoader:
             for made in self._workers_of():
                 yield made
                 done += 1
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error) or done >= len(batches):
+        except (RuntimeError, OSError, EOFError) as error:
+            ended = self._ended()
+            if not ended:
                 raise
+            self.close()
             waiting = batches[done : done + AHEAD * self._workers]
-            raise _lost(error, self._rows, [number for batch in waiting for number in batch]) from error
+            numbers = [number for batch in waiting for number in batch]
+            raise _lost(ended, self._rows, numbers) from error
 
     def _workers_of(self) -> Any:
         """The worker processes, which stay from epoch to epoch, about to make what `_order` has."""
@@ -167,7 +201,22 @@ class BatchLoader:
                 generator=torch.Generator(),
             )
             weakref.finalize(self, _end, self._loader)
-        return iter(self._loader)
+        iterator = iter(self._loader)
+        _leave_watch(iterator)
+        return iterator
+
+    @property
+    def _processes(self) -> list[Any]:
+        iterator = None if self._loader is None else self._loader._iterator
+        return [] if iterator is None else list(iterator._workers)
+
+    def _ended(self) -> list[Any]:
+        """The workers that have ended, after an error: its pipes break a moment before a process is over."""
+        ending = wait([worker.sentinel for worker in self._processes], timeout=1)
+        ended = [worker for worker in self._processes if worker.sentinel in ending]
+        for worker in ended:
+            worker.join()
+        return ended
 
     def close(self) -> None:
         """End the worker processes; another epoch starts them again."""
@@ -181,6 +230,15 @@ def _leave_signals(_worker: int) -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
+def _leave_watch(iterator: Any) -> None:
+    """Take workers out of torch's watch; its iterator looks after them itself, every few seconds that it waits."""
+    from torch._C import _remove_worker_pids
+
+    if iterator._worker_pids_set:
+        _remove_worker_pids(id(iterator))
+        iterator._worker_pids_set = False
+
+
 def _end(loader: Any) -> None:
     """End the workers of a loader, those that are stuck in a file too."""
     iterator = loader._iterator
@@ -192,16 +250,21 @@ def _end(loader: Any) -> None:
     for process in processes:
         if process.is_alive():
             process.kill()
+        process.join()
 
 
-def _lost(error: RuntimeError, rows: TrainingRows, numbers: list[int]) -> TriptychError:
+def _lost(ended: Sequence[Any], rows: TrainingRows, numbers: Sequence[int]) -> TriptychError:
     """What is told of a worker that ended."""
-    told = str(error).splitlines()[0].removesuffix(".")
+    how = ", ".join(f"DataLoader worker (pid {each.pid}) ended: {_end_of(each.exitcode)}" for each in ended)
     among = f"; it read one of {rows.id_of(numbers[0])} ... {rows.id_of(numbers[-1])}" if numbers else ""
     cause = (
         "shared memory is full (/dev/shm): in a container, start it with a larger --shm-size"
-        if "Bus error" in told
+        if any(each.exitcode == -signal.SIGBUS for each in ended)
         else "where memory ran out: fewer workers, or smaller batches; a file that ends its decoder: "
         "triptych validate finds it"
     )
-    return TriptychError(f"{rows.where}: {told}{among}.", hint=f"{cause}; --set data.workers=0 reads in one process")
+    return TriptychError(f"{rows.where}: {how}{among}.", hint=f"{cause}; --set data.workers=0 reads in one process")
+
+
+def _end_of(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -57,7 +57,7 @@ class Encoder(Protocol):
         """
 
     def encode(self, row: TrainingRow) -> Any:
-        """Decode its media and make its inputs.
+        """Decode its media and make its inputs; their `len()` is the tokens they take.
 
         Raises:
             BadRow: It cannot be trained on.

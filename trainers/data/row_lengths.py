@@ -152,14 +152,14 @@ def _counted(rows: TrainingRows, encoder: Encoder) -> RowLengths | None:
     names = ("tokens", "seconds", "cut_s", "audio_tokens", "image_tokens", "video_tokens")
     tokens, seconds, cut, *media = (table.column(name).to_numpy().astype(np.float64) for name in names)
     # A row near a limit, or one that is cut, is the encoder's to decide. What is unknown is NaN and compares false.
-    is_told = (tokens + _MARGIN <= encoder.max_tokens) & (cut == 0) & ~np.isnan(np.stack(media)).any(axis=0)
+    is_told = (tokens + MARGIN <= encoder.max_tokens) & (cut == 0) & ~np.isnan(np.stack(media)).any(axis=0)
     is_told &= seconds <= (np.inf if encoder.max_audio_seconds is None else encoder.max_audio_seconds)
     bits = sum(((counts > 0).astype(np.uint8) << place for place, counts in enumerate(media)), np.zeros(1, np.uint8))
     told = np.where(is_told, tokens, 0).astype(np.int64)
     return RowLengths(told, seconds.astype(np.float32), bits, np.zeros(len(told), np.float32))
 
 
-_MARGIN = 2
+MARGIN = 2
 """Tokens by which the export's count may differ from the encoder's."""
 
 # ---- lengths that were measured before

@@ -31,7 +31,7 @@ def byte_tokenizer(extra: list[str], **options: Any) -> Any:
 
 
 def make_demo_model(folder: Path | str) -> Path:
-    """Write the model into a folder: 0.4 million random weights, the same each time."""
+    """Write the model into a folder: 0.6 million random weights, the same each time."""
     import torch
     from transformers import (
         Qwen2AudioConfig,

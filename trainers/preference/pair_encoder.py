@@ -35,6 +35,9 @@ class EncodedPair:
     rejected: Encoded
     dimension: str
 
+    def __len__(self) -> int:
+        return 2 * max(len(self.chosen), len(self.rejected))
+
 
 @dataclass(frozen=True, slots=True)
 class PairEncoder:

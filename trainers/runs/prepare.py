@@ -24,8 +24,8 @@ from ..models.model_loading import read_config, require_torch
 from ..models.stages import TrainingPlan, plan_adapters, plan_stages
 from ..models.training_model import TrainingModel, load_for_training
 from .loop.arguments import check_reports
-from .loop.planned_steps import PlannedSteps
 from .loop.rates import stage_ends
+from .loop.steps import PlannedSteps
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
@@ -118,7 +118,9 @@ def open_data(
         batch_size=training.batch_size if section.batch_tokens is None else None, seed=training.seed, ranks=ranks,
         accumulation=1 if is_validation else training.gradient_accumulation_steps,
     )  # fmt: skip
-    loader = BatchLoader(rows, encoder, plan, rank=rank, workers=section.workers, bad_rows=section.bad_rows)
+    loader = BatchLoader(
+        rows, encoder, plan, rank=rank, workers=section.workers, bad_rows=section.bad_rows, lengths=lengths
+    )
     return Data(rows, lengths, plan, loader)
 
 

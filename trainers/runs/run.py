@@ -16,7 +16,7 @@ from ...shards.exports.versions import find
 from ...shards.store.store import Store
 from .loop.checkpoints import Checkpoint, Checkpoints
 from .loop.identity import identity_of
-from .loop.ranks import gathered, is_in_parts, ranks_here
+from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
@@ -81,6 +81,8 @@ class _Hearing:
     record: RunRecord
 
     def measure(self, when: str) -> AudioGap | None:
+        from .loop.parts import is_in_parts
+
         if is_in_parts(self.trainer.accelerator):
             return None
         gap = gap_of(self.prepared)
@@ -108,7 +110,8 @@ def _trained(
             if begin is None:
                 hears.measure("base")
             trainer.run()
-            if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
+            is_over = trainer.state.global_step == len(prepared.steps) and not trainer.progress.awaits_scores
+            if trainer.stopped_by is not None and not is_over:
                 raise Stopped(
                     trainer.stopped_by, trainer.state.global_step,
                     command=f"triptych train {prepared.recipe.name} --output-dir {folder} --resume",
@@ -177,6 +180,8 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
 
 def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:
     """What is measured meanwhile: the loss on the export of validation, answers to that of evaluation."""
+    from .loop.parts import is_in_parts
+    from .loop.ranks import gathered
     from .scores.evaluations import Evaluations
     from .scores.validation_loss import ValidationLoss
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from triptych.errors import TriptychError
 from triptych.trainers.data.bad_rows import LEAVE_OUT, BadRows, LeftOut
@@ -108,6 +109,22 @@ def test_a_file_that_is_gone_by_now_is_a_bad_row(
     assert len(found) == 6 and {each.reason for each in found} == {"missing_media"}
 
 
+@pytest.mark.parametrize("model", [None, "qwen2-audio"])
+def test_media_that_changed_after_rows_were_measured_make_a_bad_row(
+    model: str | None, load: Any, letters: Any, rows: TrainingRows
+) -> None:
+    """Of a length that an export has counted, seconds tell: its text may take other tokens than the encoder's."""
+    lengths = check_rows(rows, letters())
+    longer, counted_otherwise = np.flatnonzero(lengths.seconds > 0)[:2]
+    lengths.tokens[longer] += 25
+    lengths.seconds[longer] += 1
+    lengths.tokens[counted_otherwise] += 0 if model is None else 9
+    made = load(letters(budget_model=model), workers=0, bad_rows=LEAVE_OUT, lengths=lengths)
+    (bad,) = (each for batch in made.epoch(0) for each in batch.left_out)
+    assert (bad.id, bad.reason) == (rows.id_of(int(longer)), "changed_media")
+    assert "1.05 s when rows were measured" in bad.detail and "0.05 s now" in bad.detail
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_of_a_worker_is_raised_as_it_is_and_names_the_row(load: Any, letters: Any, workers: int) -> None:
     with pytest.raises(TriptychError, match="The extractor is not installed") as caught:
@@ -118,10 +135,40 @@ def test_an_error_of_a_worker_is_raised_as_it_is_and_names_the_row(load: Any, le
     assert "texts/train/03" in f"{raised.value} {getattr(raised.value, '__notes__', '')}"
 
 
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch looks after its workers each tenth of a second that it waits, not each five seconds."""
+    from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter as Waiting
+
+    monkeypatch.setattr(Waiting._try_get_data, "__defaults__", (0.1,))
+
+
+@pytest.mark.usefixtures("_soon")
 def test_a_worker_that_is_killed_ends_the_run_with_what_it_read(load: Any, letters: Any) -> None:
-    with pytest.raises(TriptychError, match=r"DataLoader worker .*it read one of t") as caught:
-        list(load(letters(fatal="is xxx?"), workers=1).epoch(0))
+    loader = load(letters(fatal="is xxx?"), workers=1)
+    with pytest.raises(
+        TriptychError, match=r"DataLoader worker \(pid \d+\) ended: SIGKILL; it read one of t"
+    ) as caught:
+        list(loader.epoch(0))
     assert caught.value.hint is not None and "data.workers=0" in caught.value.hint
+    assert loader._loader is None
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_worker_that_is_killed_meanwhile_disturbs_nothing_but_the_next_batch(load: Any) -> None:
+    """The handler of SIGCHLD that torch installs raises wherever the main thread is."""
+    loader = load(workers=1)
+    batches = loader.epoch(0)
+    next(batches)
+    (worker,) = loader._processes
+    handler = signal.getsignal(signal.SIGCHLD)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    assert callable(handler)
+    handler(signal.SIGCHLD, None)
+    with pytest.raises(TriptychError, match="SIGKILL"):
+        list(batches)
+    assert same(list(loader.epoch(0)), list(load(workers=0).epoch(0)))  # by new workers
 
 
 def test_signals_to_all_processes_of_a_terminal_do_not_end_workers(load: Any) -> None:

@@ -210,6 +210,9 @@ def test_shipped_configurations_are_read(name: str, tmp_path: Path) -> None:
     found = read_config(model, tmp_path / "run.yaml", [Setting("--output-dir", "output_dir", tmp_path)])
     assert not found.notes
     assert found.config.model.base_model.startswith("Qwen/")
+    typed = next(line for line in configs.text_of(name).splitlines() if line.startswith("#   triptych export "))
+    assert typed.endswith(f" --name {found.config.data.train}"), "the export that its first line makes is trained on"
+    assert not configs.names()[name].endswith(" is")
 
 
 def test_shipped_files_of_accelerate_are_parsed_by_accelerate(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
 from triptych.trainers.runs.records.run_json import read_record
-from triptych.trainers.runs.records.run_log import StepLines, read_lines
+from triptych.trainers.runs.records.run_log import LogFile, StepLines, read_lines
 
 
 class Tokenizer:
@@ -127,10 +127,13 @@ def test_a_resumed_run_takes_back_what_came_after_its_checkpoint(store: Store, m
         file.write('{"step": 4, "los')  # a killed process
     with pytest.raises(TriptychError), RunRecord(folder, facts, from_step=2) as record:
         assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2]
+        for value in (0.5, 0.25):  # told, killed, and told again by the run that goes on
+            record.logged({"step": 2, "epoch": 0.5, "scores": {"wer": value}, "counts": {}})
+        assert [each.get("scores") for each in read_lines(folder / "metrics.jsonl")] == [None, None, {"wer": 0.25}]
         record.logged(line(3))
         raise TriptychError("no space")
     found = read_record(folder)
-    assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2, 3]
+    assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2, 2, 3]
     assert (found["rows_read"], found["left_out"], found["last"]) == (6, 1, "step-000002")
     assert (found["status"], found["message"]) == ("failed", "TriptychError: no space")
     assert [(each["from_step"], each["to_step"], each["status"]) for each in found["sessions"]] == [
@@ -219,3 +222,30 @@ def test_requirements_name_where_versions_come_from(monkeypatch: pytest.MonkeyPa
     assert text.splitlines()[1] == "triptych @ git+https://host/it.git@abc"
     monkeypatch.setattr(requirements, "_ROOT", Path("/usr"))
     assert requirements._checkout() is None
+
+
+def test_the_log_file_takes_more_than_the_terminal_is_shown(tmp_path: Path) -> None:
+    class Terminal(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            shown.append(record.getMessage())
+
+    shown: list[str] = []
+    own, terminal, file = logging.getLogger("triptych"), Terminal(), LogFile(tmp_path / "log.txt")
+    before = own.level
+    own.addHandler(terminal)
+    own.setLevel(logging.WARNING)
+    try:
+        file.begin()
+        own.info("a commit")
+        own.warning("a warning")
+        file.end()
+        own.setLevel(logging.INFO)
+        own.info("asked for")
+    finally:
+        own.removeHandler(terminal)
+        own.setLevel(before)
+    assert shown == ["a warning", "asked for"]
+    assert [line.split(" ", 1)[1] for line in file.path.read_text().splitlines()] == [
+        "info: a commit",
+        "warning: a warning",
+    ]

@@ -22,8 +22,9 @@ from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.config.sections import RunConfig
 from triptych.trainers.runs.loop.arguments import check_reports
 from triptych.trainers.runs.loop.number_guard import Diverged
+from triptych.trainers.runs.loop.parts import part_by_layer
 from triptych.trainers.runs.loop.progress import read_state
-from triptych.trainers.runs.loop.ranks import part_by_layer, ranks_here
+from triptych.trainers.runs.loop.ranks import ranks_here
 from triptych.trainers.runs.loop.rates import schedule_of
 from triptych.trainers.runs.loop.steps import Hooks
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
@@ -241,6 +242,86 @@ def test_scores_meanwhile_choose_the_best_checkpoint_and_change_no_weight(tmp_pa
     assert [each.name for each in made.checkpoints.all()] == ["step-000004", "step-000006"]
     told = [(line["step"], line["scores"]["wer"]) for line in made.told.lines if "scores" in line]
     assert told == [(2, 0.9), (4, 0.2), (6, 0.5)]
+
+
+class Asked:
+    """A measure that asks a model three times, and does something within one of its passes."""
+
+    def __init__(self, evaluation: int = 0, what: Callable[[], Any] = lambda: None) -> None:
+        self.evaluation, self.what, self.count, self.passes = evaluation, what, 0, 0
+
+    def __call__(self, model: Any) -> list[Measurement]:
+        self.count += 1
+        for _ in range(3):
+            total = float(model(**loops.batch(7, [9]).inputs).loss)
+            self.passes += 1
+            if self.count == self.evaluation:
+                self.what()
+        return [Measurement("loss", total, selects=True)]
+
+
+def scored(folder: Path, asked: Asked, **options: Any) -> Any:
+    return loops.loop(folder, evaluations=Evaluations(measures=[asked], steps=2, patience=9), keep=9, **options)
+
+
+@pytest.fixture(scope="module")
+def whole_run(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run that nothing ended, and the hash of its weights."""
+    made = scored(tmp_path_factory.mktemp("whole"), Asked())
+    return made, made.run()
+
+
+def told_scores(made: Any) -> list[Any]:
+    return [(line["step"], line["scores"]["loss"]) for line in made.told.lines if "scores" in line]
+
+
+@pytest.mark.parametrize(("evaluation", "step"), [(1, 2), (3, 6)])
+def test_a_signal_ends_an_evaluation_and_the_run_that_goes_on_makes_it(
+    evaluation: int, step: int, whole_run: Any, tmp_path: Path
+) -> None:
+    whole, expected = whole_run
+    asked = Asked()
+    first = scored(tmp_path / "parts", asked)
+    asked.evaluation, asked.what = evaluation, lambda: first.stop.ask(signal.SIGTERM)
+    first.run()
+    assert (asked.count, asked.passes) == (evaluation, 3 * evaluation - 2)
+    assert first.told.steps[-1] == step and first.trainer.stopped_by == signal.SIGTERM
+    assert first.checkpoints.latest == first.checkpoints.at(step) and first.trainer.progress.awaits_scores
+    second = scored(tmp_path / "parts", Asked())
+    assert second.run(resume=True) == expected
+    assert told_scores(first) + told_scores(second) == told_scores(whole)
+    assert second.trainer.progress.document() == whole.trainer.progress.document()
+    assert read_state(second.checkpoints.at(step))["progress"] == read_state(whole.checkpoints.at(step))["progress"]
+
+
+def test_a_step_that_a_signal_ends_is_saved_without_its_evaluation(whole_run: Any, tmp_path: Path) -> None:
+    whole, expected = whole_run
+    asked = Asked()
+    first = scored(tmp_path / "parts", asked)
+    first.trainer.hooks = AtStep(4, lambda: first.stop.ask(signal.SIGTERM))
+    first.run()
+    assert asked.count == 1 and first.checkpoints.latest == first.checkpoints.at(4)
+    again = scored(tmp_path / "parts", asked)  # a signal in the evaluation that is made up for
+    asked.evaluation, asked.what = 2, lambda: again.stop.ask(signal.SIGTERM)
+    again.run(resume=True)
+    assert not again.told.steps and again.trainer.progress.awaits_scores
+    last = scored(tmp_path / "parts", Asked())
+    assert last.run(resume=True) == expected
+    assert told_scores(first) + told_scores(again) + told_scores(last) == told_scores(whole)
+
+
+def test_what_is_due_is_saved_before_an_evaluation(whole_run: Any, tmp_path: Path) -> None:
+    """A process that is killed in an evaluation, or after it, has lost no step."""
+    whole, expected = whole_run
+    asked = Asked(2, lambda: 1 / 0)
+    first = scored(tmp_path / "parts", asked, save_steps=2)
+    with pytest.raises(ZeroDivisionError):
+        first.run()
+    assert first.checkpoints.latest == first.checkpoints.at(4)
+    second = scored(tmp_path / "parts", Asked(), save_steps=2)
+    assert second.run(resume=True) == expected
+    assert second.told.steps == [5, 6]
+    assert told_scores(first) + told_scores(second) == told_scores(whole)
 
 
 def test_too_many_scores_without_a_better_one_end_the_run(tmp_path: Path) -> None:

@@ -70,11 +70,15 @@ class Checkpoints:
         """Give the checkpoint of a step its name, then remove the older ones that are not kept."""
         made = self.at(step)
         self.partial(step).rename(made.path)
+        self.leave(best)
+        return made
+
+    def leave(self, best: str | None) -> None:
+        """Remove those that are not kept."""
         for old in self.all()[: -self.keep]:
             if old.name != best:
                 old.path.rename(old.path.with_name(old.name + _REMOVED))
         self.clear()
-        return made
 
     def clear(self) -> None:
         """Remove what an interrupted save or removal left."""
@@ -83,7 +87,7 @@ class Checkpoints:
                 shutil.rmtree(path)
 
     def unsaved(self, error: Exception, step: int) -> Exception:
-        """What to say of a checkpoint that could not be written; another error is its own."""
+        """Clear what was begun; what to say of a checkpoint that could not be written. Another error is its own."""
         if not isinstance(error, OSError) and not any(name in str(error) for name in _WRITERS):
             return error
         free = shutil.disk_usage(self.folder).free

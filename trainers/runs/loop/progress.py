@@ -45,6 +45,7 @@ class Progress:
         loss, measures, scores: Those of the last line of metrics, and of the last evaluation.
         base_scores: Those of the model before its first step.
         reasons: Rows that were left out while they were decoded, by reason.
+        awaits_scores: The evaluation of this step is not over.
     """
 
     best: float | None = None
@@ -61,6 +62,17 @@ class Progress:
     base_scores: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     is_stopped_early: bool = False
+    awaits_scores: bool = False
+
+    def compare(self, score: float, *, more_is_better: bool, step: int, patience: int | None) -> bool:
+        """Hold a score of a step against the best one; returns whether its checkpoint is wanted."""
+        sign = 1 if more_is_better else -1
+        if self.best is None or sign * score > sign * self.best:
+            self.best, self.best_step, self.without_gain = score, step, 0
+            return True
+        self.without_gain += 1
+        self.is_stopped_early = patience is not None and self.without_gain >= patience
+        return self.is_stopped_early
 
     def document(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -79,7 +91,22 @@ def write_state(folder: Path, progress: Progress, identity: Mapping[str, Any], *
         "step": step, "progress": progress.document(), "identity": identity,
         "files": {name: sums(path) for name, path in files.items()},
     }  # fmt: skip
-    with (folder / STATE).open("w", encoding="utf-8") as out:
+    _write(folder / STATE, state)
+
+
+def update_progress(checkpoint: Checkpoint, progress: Progress) -> bool:
+    """Write what the evaluation of a step has found into its checkpoint; returns whether that is new."""
+    state = read_state(checkpoint)
+    if state["progress"] == progress:
+        return False
+    beside = checkpoint.path / f".{STATE}"
+    _write(beside, {**state, "progress": progress.document()})
+    beside.replace(checkpoint.path / STATE)
+    return True
+
+
+def _write(path: Path, state: Mapping[str, Any]) -> None:
+    with path.open("w", encoding="utf-8") as out:
         json.dump(state, out, indent=1)
         out.flush()
         os.fsync(out.fileno())

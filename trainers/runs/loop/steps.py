@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ...data.bad_rows import LeftOut
-    from ...data.batch_loader import Batch
+    from ...data.batch_loader import Batch, BatchLoader
+    from ...data.batch_plan import BatchPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,3 +71,34 @@ class FromStep:
 
     def __iter__(self) -> Iterator[Step]:
         return self.steps.after(self.start)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedSteps:
+    """The steps of one rank as a plan of batches has them, decoded ahead by the loader.
+
+    Attributes:
+        epochs: How often every row is trained on.
+        most: No more steps than this; None: all.
+    """
+
+    plan: BatchPlan
+    loader: BatchLoader
+    epochs: int
+    most: int | None = None
+
+    def __len__(self) -> int:
+        steps = self.epochs * self.plan.optimizer_steps
+        return steps if self.most is None else min(steps, self.most)
+
+    def after(self, step: int) -> Iterator[Step]:
+        each = self.plan.optimizer_steps
+        epoch, begun = divmod(step, each)
+        while step < len(self):
+            batches = self.loader.epoch(epoch, start=begun * self.plan.accumulation)
+            for place in range(begun, each):
+                if step == len(self):
+                    break
+                step += 1
+                yield Step(step, epoch + (place + 1) / each, tuple(islice(batches, self.plan.accumulation)))
+            epoch, begun = epoch + 1, 0

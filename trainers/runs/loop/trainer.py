@@ -11,25 +11,27 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from accelerate.utils import save_fsdp_optimizer
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainingArguments
 from transformers.trainer import SCHEDULER_NAME
 from transformers.trainer_callback import PrinterCallback
 
 from ....errors import DamagedError
-from ..scores.evaluations import Evaluations, Measurement
+from ..scores.evaluations import CutShort, Evaluations, Measurement
 from .checkpoints import Checkpoint, Checkpoints
 from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .progress import Observer, Progress, check_files, read_state, write_state
-from .ranks import gathered, is_in_parts, part_again, part_by_layer
+from .parts import is_in_parts, part_again, part_by_layer
+from .progress import Observer, Progress, check_files, read_state, update_progress, write_state
+from .ranks import gathered
+from .step_end import StepEnd
 from .steps import FromStep, Hooks, Step, Steps
 from .stop_signals import StopRequest
 
@@ -80,7 +82,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         evaluations: Evaluations | None = None,
         hooks: Hooks | None = None,
     ) -> None:
-        super().__init__(model, args, callbacks=[_Flow(self)])
+        super().__init__(model, args, callbacks=[StepEnd(self)])
         part_by_layer(self.accelerator, model)
         self.remove_callback(PrinterCallback)
         self.objective = objective
@@ -119,9 +121,20 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         if self._from is None and self.evaluations is not None and self.evaluations.base:
             self._evaluated(self.evaluations.of(self.model))
             self.progress.base_scores = self.progress.scores
+        if self.progress.awaits_scores:
+            self._score_again()
         self._interval = Interval()
-        if self._start < len(self.steps) and not self.progress.is_stopped_early:
+        if self._start < len(self.steps) and not self.progress.is_stopped_early and self.stopped_by is None:
             self.train(resume_from_checkpoint=None if self._from is None else str(self._from.path))
+
+    def _score_again(self) -> None:
+        """Make the evaluation of the step that the run goes on from, which was not begun or not over."""
+        if self.evaluations is None:
+            self.progress.awaits_scores = False
+            return
+        self.state.global_step, self.state.epoch = self._start, self.progress.epoch
+        self.evaluate()
+        self._save_checkpoint(self.model)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take the weights of a checkpoint; `run` then goes on from it.
@@ -208,6 +221,11 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         self.stopped_by = signal or None
         return items
 
+    def _is_to_stop(self) -> bool:
+        """Whether a signal came, to any of the ranks."""
+        self._agreed(0)
+        return self.stopped_by is not None
+
     def _losses(self, model: Any, batch: Any) -> dict[str, torch.Tensor]:
         """The losses of a batch; of one without rows none, or on several ranks those of another batch, times zero:
         every rank takes part in every pass."""
@@ -286,16 +304,28 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         return found
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Measure the model; a new best score makes a checkpoint, and too many without one end the run."""
+        """Measure the model; a new best score makes a checkpoint, and too many without one end the run.
+
+        What is due is saved first. A signal ends the evaluation of one process, and keeps that of several from
+        beginning: the run that goes on makes it.
+        """
         assert self.evaluations is not None
-        found = self.evaluations.of(self.model)
-        if is_in_parts(self.accelerator):
-            part_again(self.model)
-        scores = self._evaluated(found)
-        chosen = next((each for each in found if each.selects), None)
-        if chosen is not None:
-            self._compared(chosen)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
+        self.progress.awaits_scores = True
+        scores: dict[str, float] = {}
+        if not self._is_to_stop():
+            if self.control.should_save:
+                self._save_checkpoint(self.model)
+            alone = self.accelerator.num_processes == 1
+            with suppress(CutShort):
+                found = self.evaluations.of(self.model, until=lambda: alone and self.stop.signal is not None)
+                if is_in_parts(self.accelerator):
+                    part_again(self.model)
+                self.progress.awaits_scores = False
+                scores = self._evaluated(found)
+                self._compare(found)
+                self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
+        if self._is_to_stop():
+            self.control.should_save = self.control.should_training_stop = True
         return scores
 
     def _evaluated(self, found: Sequence[Measurement]) -> dict[str, float]:
@@ -309,26 +339,26 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.observer.logged(line)
         return {f"eval_{each.name}": each.value for each in found}
 
-    def _compared(self, found: Measurement) -> None:
-        progress, evaluations = self.progress, self.evaluations
-        assert evaluations is not None
-        sign = 1 if found.more_is_better else -1
-        if progress.best is None or sign * found.value > sign * progress.best:
-            progress.best, progress.best_step, progress.without_gain = found.value, self.state.global_step, 0
+    def _compare(self, found: Sequence[Measurement]) -> None:
+        assert self.evaluations is not None
+        chosen = next((each for each in found if each.selects), None)
+        if chosen is not None and self.progress.compare(
+            chosen.value, more_is_better=chosen.more_is_better, step=self.state.global_step,
+            patience=self.evaluations.patience,
+        ):  # fmt: skip
             self.control.should_save = True
-            return
-        progress.without_gain += 1
-        if evaluations.patience is not None and progress.without_gain >= evaluations.patience:
-            progress.is_stopped_early = True
-            self.control.should_training_stop = self.control.should_save = True
+            self.control.should_training_stop |= self.progress.is_stopped_early
 
     # ---- checkpoints
 
     def _save_checkpoint(self, model: Any, trial: Any = None) -> None:
         step = self.state.global_step
-        if self.checkpoints.at(step).path.is_dir():
-            return  # the same step of the same run
         is_main = self.is_world_process_zero()
+        if self.checkpoints.at(step).path.is_dir():  # the same step of the same run
+            if is_main and update_progress(self.checkpoints.at(step), self.progress):
+                self.checkpoints.leave(self._best)
+                self.observer.saved(self.checkpoints.at(step), self.progress)
+            return
         try:
             if is_main:
                 self.checkpoints.begin(step)
@@ -348,9 +378,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         except (OSError, RuntimeError) as error:
             raise self.checkpoints.unsaved(error, step) from error
         if is_main:
-            best = self.progress.best_step
-            made = self.checkpoints.complete(step, best=None if best is None else self.checkpoints.at(best).name)
-            self.observer.saved(made, self.progress)
+            self.observer.saved(self.checkpoints.complete(step, best=self._best), self.progress)
         self.accelerator.wait_for_everyone()
 
     def _save_optimizer(self, folder: Path) -> None:
@@ -363,31 +391,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         if self.is_world_process_zero():
             torch.save(self.lr_scheduler.state_dict(), folder / SCHEDULER_NAME)
 
-
-class _Flow(TrainerCallback):  # type: ignore[misc]
-    """What happens at the end of each step, beside logs and checkpoints by number."""
-
-    def __init__(self, trainer: RunTrainer) -> None:
-        self.trainer = trainer
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        state.compute_steps(args, state.max_steps)  # a checkpoint brings those of the run that it was written in
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.trainer._rates_of_step = [float(group["lr"]) for group in self.trainer.optimizer.param_groups]
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        trainer = self.trainer
-        step = trainer._step
-        assert step is not None
-        state.epoch = step.epoch
-        is_last = state.global_step >= state.max_steps
-        evaluations = trainer.evaluations
-        if evaluations is not None and (is_last or state.global_step % evaluations.steps == 0):
-            control.should_evaluate = True
-        if trainer.stopped_by is not None:
-            control.should_save = control.should_training_stop = True
-        if control.should_save or control.should_evaluate or control.should_training_stop:
-            control.should_log = True  # what a line tells ends with a checkpoint, and begins after one
-        if trainer.is_world_process_zero():
-            trainer.observer.stepped(state.global_step, state.max_steps)
+    @property
+    def _best(self) -> str | None:
+        """The name of the best checkpoint."""
+        return None if self.progress.best_step is None else self.checkpoints.at(self.progress.best_step).name

@@ -85,9 +85,14 @@ def _body(record: Mapping[str, Any]) -> Iterator[str]:
     kind = "LoRA adapters" if record["configuration"].get("lora") is not None else "all trained weights"
     yield f"# {_said(model['name'])}, trained on {_said(train['reference'])}"
     yield ""
+    made = f"The checkpoints hold {kind}; `triptych train export` makes a whole model of one."
+    rows = train["rows"]
+    if record["trainer"] == "contrastive":
+        made = "Its folder `retriever` holds the trained projections; `triptych retrieve` searches with it."
+        rows = record["rows"]
     yield (
-        f"{_said(model['name'])} after `triptych train {record['trainer']}` on {train['rows']:,} rows of the export "
-        f"{_said(train['reference'])}. The checkpoints hold {kind}; `triptych train export` makes a whole model of one."
+        f"{_said(model['name'])} after `triptych train {record['trainer']}` on {rows:,} rows of the export "
+        f"{_said(train['reference'])}. {made}"
     )
     if record["status"] != "finished":
         yield ""
@@ -227,7 +232,8 @@ def _limits(record: Mapping[str, Any]) -> Iterator[str]:
     yield "A chain of thought, where the model writes one, may hold invented steps and need not be why it answers so."
     yield "It was trained on the languages, speakers and recordings of the datasets above; on others it may be worse."
     yield "What the base model does wrong, it may still do. Safety was not evaluated by this run."
-    if record["exports"]["train"].get("held_out_rows"):
+    is_kept_apart = record["trainer"] == "contrastive"  # its held-out rows are those that it is measured on
+    if record["exports"]["train"].get("held_out_rows") and not is_kept_apart:
         yield "Rows of test or validation splits were trained on: scores on those splits say nothing."
 
 

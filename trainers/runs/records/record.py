@@ -129,6 +129,10 @@ class RunRecord:
 
     def logged(self, line: dict[str, Any]) -> None:
         """A line of metrics, or scores of an evaluation."""
+        if "scores" in line and line["step"] == self.from_step > 0:  # a run that was killed may have told them too
+            self.metrics.take_back(
+                self.from_step, without=lambda told: "scores" in told and told["step"] == line["step"]
+            )
         self.metrics.add(line)
         if "scores" in line:
             self.document["scores" if line["step"] else "base_scores"] = _scored(line)

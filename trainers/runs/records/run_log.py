@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,14 @@ class StepLines:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def take_back(self, step: int) -> None:
-        """Remove what was written after a step."""
+    def take_back(self, step: int, *, without: Callable[[dict[str, Any]], bool] = lambda line: False) -> None:
+        """Remove what was written after a step, and other lines that are to go."""
         if not self.path.is_file():
             return
         scratch = self.path.with_name(f".{self.path.name}")
         with scratch.open("w", encoding="utf-8") as out:
             for line in read_lines(self.path):
-                if line["step"] <= step:
+                if line["step"] <= step and not without(line):
                     out.write(_text(line))
         scratch.replace(self.path)
 
@@ -84,11 +84,16 @@ class LogFile(logging.Handler):
         self.path = path
         self._before = logging.WARNING
         self._loggers: list[logging.Logger] = []
+        self._shown: list[tuple[logging.Handler, int]] = []
 
     def begin(self) -> None:
         """Take what is logged, by this package from `info` on and by others from `warning` on."""
         own = logging.getLogger("triptych")
         self._before = own.level
+        # What the terminal is shown stays as it was: only the file takes more.
+        self._shown = [(each, each.level) for each in own.handlers]
+        for handler, level in self._shown:
+            handler.setLevel(max(level, own.getEffectiveLevel()))
         own.setLevel(min(logging.INFO, own.level or logging.INFO))
         # Some libraries (transformers) hand nothing on to the root.
         apart = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
@@ -99,6 +104,8 @@ class LogFile(logging.Handler):
     def end(self) -> None:
         for logger in self._loggers:
             logger.removeHandler(self)
+        for handler, level in self._shown:
+            handler.setLevel(level)
         logging.getLogger("triptych").setLevel(self._before)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ...models.families import base_model
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -49,10 +51,33 @@ class Evaluations:
     base: bool = False
     patience: int | None = None
 
-    def of(self, model: Any) -> list[Measurement]:
-        """Measure a model."""
-        with leaving_no_trace(model):
+    def of(self, model: Any, *, until: Callable[[], bool] = lambda: False) -> list[Measurement]:
+        """Measure a model.
+
+        Raises:
+            CutShort: `until` became true before the end.
+        """
+        with leaving_no_trace(model), _asked_until(until, model):
             return [found for measure in self.measures for found in measure(model)]
+
+
+class CutShort(Exception):
+    """An evaluation was ended before it was over."""
+
+
+@contextmanager
+def _asked_until(until: Callable[[], bool], model: Any) -> Iterator[None]:
+    """End the block at the next pass of a model once it is told to: an answer takes many passes."""
+
+    def check(*_: Any) -> None:
+        if until():
+            raise CutShort
+
+    hook = base_model(model).register_forward_pre_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 @contextmanager

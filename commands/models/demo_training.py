@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import ProblemsFound, UsageError
-from . import output
+from ...errors import ProblemsFound, UsageError
+from .. import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def train_demo(context: typer.Context, store: Path, *, samples: int, as_json: bo
     demo.type("train", "export", str(run), "--merge", "--for", "transformers", "--out", str(merged),
               "--checkpoint", "final")  # fmt: skip
 
-    demo.say("answers about voices that were not trained on: of the base, of the trained model, and with other clips")
+    demo.say("answers about voices that were not trained on: of base and trained model, and with other digits' sound")
     answers = {name: folder / f"{name}.jsonl" for name in ("base", "trained", "other-clip")}
     others = folder / "questions-of-other-clips.jsonl"
     _swap_clips(demo.export_of(TEST), others)
@@ -102,13 +102,13 @@ class _Demo:
             raise ProblemsFound(f"{self.typed[-1]}: it ended with exit code {code}.")
 
     def export_of(self, name: str) -> Path:
-        from .. import api
+        from ... import api
 
         return api.open_export(name, store=self.store).version.data
 
 
 def _make_model(folder: Path, demo: _Demo) -> None:
-    from ..trainers.models.demo_model import make_demo_model
+    from ...trainers.models.demo_model import make_demo_model
 
     code = f"from triptych.trainers.models.demo_model import make_demo_model; make_demo_model({str(folder)!r})"
     demo.typed.append(shlex.join(["python", "-c", code]))
@@ -139,7 +139,7 @@ def _clips_of_other_answers(answers: Sequence[str], clips: Sequence[Any]) -> lis
 
 def _accuracy(folder: Path) -> float:
     document = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    [value] = [each["value"] for each in document["scores"] if each["name"] == "accuracy" and not each.get("group")]
+    [value] = [each["value"] for each in document["scores"] if each["metric"] == "answer" and not each["by"]]
     return float(value)
 
 

@@ -1,0 +1,109 @@
+"""`triptych retrieve`: the terms of a glossary that recordings name; `train contrastive`, which makes retrievers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import ProblemsFound
+from ...trainers.retrieval.options import RetrieveOptions
+from ...trainers.runs.options import TrainOptions
+from .. import completion, output
+from ..parameters import JsonOption, StoreOption, takes
+
+if TYPE_CHECKING:
+    from ...trainers.retrieval.calls import RetrieveResult
+    from ...trainers.retrieval.metrics import Recall, RetrievalScores
+    from ...trainers.retrieval.train import ContrastiveResult
+
+EXAMPLES = """
+triptych retrieve runs/terms clip.wav
+triptych retrieve runs/terms talks/ --top 3 --threshold 0.4 --json
+triptych retrieve runs/terms lecture.flac --glossary terms.txt --window 4
+"""
+CONTRASTIVE_EXAMPLES = """
+triptych train contrastive term-chunks@v1 --model openai/whisper-small --set retrieval.text_model=BAAI/bge-m3 --output-dir runs/terms
+triptych train contrastive --config contrastive.yaml --set retrieval.enable_hard_neg=true
+triptych train contrastive --output-dir runs/terms --resume
+"""  # noqa: E501
+
+
+@takes(RetrieveOptions)
+def retrieve(
+    options: RetrieveOptions,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run of `train contrastive`.")],
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Recordings, and folders of them.")],
+    json: JsonOption = False,
+) -> None:
+    """Find the terms of a glossary that recordings name; exit 1 if one of them cannot be heard."""
+    from ...trainers.retrieval.calls import retrieve_with
+
+    with output.progress("retrieve", total=None, unit="files") as tell:
+        found = retrieve_with(run, audio, options, lambda done, of: tell(done, of))
+    output.emit(found, as_json=json, show=lambda: _show(found))
+    if not found.passed:
+        raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _show(found: RetrieveResult) -> None:
+    output.table(
+        ["recording", "from s", "to s", "term", "cosine"],
+        [[str(clip.audio), f"{term.start_s:.2f}", f"{term.end_s:.2f}", term.term, f"{term.cosine:.3f}"]
+         for clip in found.clips for term in clip.terms],
+    )  # fmt: skip
+    silent = sum(not clip.terms and clip.error is None for clip in found.clips)
+    output.say(
+        f"{len(found.clips):,} recordings, {found.glossary:,} terms searched; {silent:,} recordings with no term at a "
+        f"cosine of {found.threshold:g} or more"
+    )
+    for clip in found.clips:
+        if clip.error is not None:
+            output.say(f"  {clip.audio}: {clip.error}")
+
+
+@takes(TrainOptions)
+def contrastive(
+    options: TrainOptions,
+    export: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME[@vN]", help="The export that is trained on; default: data.train.",
+                       autocompletion=completion.exports),
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Train a retriever of terms on chunks of speech (contrastive)."""
+    from ...trainers.retrieval.calls import train_contrastive_with
+
+    with output.progress("train", total=None, unit="steps") as tell:
+        found = train_contrastive_with(
+            export, store, options, lambda done, of: tell(done, of), lambda text: output.note(f"note: {text}")
+        )
+    output.emit(found, as_json=json, show=lambda: _show_training(found))
+
+
+def _show_training(found: ContrastiveResult) -> None:
+    measured = "".join(f", {count:,} of {role}" for role, count in found.measured.items())
+    output.say(
+        f"{found.export}: {found.clips:,} clips to train on ({found.clips_without_term:,} without a term){measured}; "
+        f"{found.glossary:,} terms, {found.unseen:,} of them only tested; {found.steps:,} steps"
+    )
+    for reason, count in sorted(found.left_out.items()):
+        output.say(f"  {count:,} clips left out: {reason}")
+    for role, scores in (found.scores or {}).items():
+        output.table(
+            [role, "clips", "recall@1", "recall@5", "recall@10", "of terms @1", "of terms @10"],
+            [[name, each.clips, *(f"{each.by_clip[top]:.3f}" for top in (1, 5, 10)),
+              f"{each.by_term[1]:.3f}", f"{each.by_term[10]:.3f}"] for name, each in _parts(scores) if each.clips],
+        )  # fmt: skip
+        at = scores.at
+        silent = "" if at.rejected is None else f"{at.rejected:.1%} of the clips without a term are rejected; "
+        output.say(f"  at a cosine of {at.threshold:g}: {silent}{at.right:.1%} of the others get the right term")
+    if found.retriever is not None:
+        output.say(f"next: triptych retrieve {found.folder} AUDIO")
+
+
+def _parts(scores: RetrievalScores) -> list[tuple[str, Recall]]:
+    return [("all", scores.all), ("seen", scores.seen), ("unseen", scores.unseen), ("chance", scores.chance)]

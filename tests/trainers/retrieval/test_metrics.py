@@ -1,0 +1,59 @@
+"""Recall of terms, seen and unseen, and what is rejected at a threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from triptych.errors import UsageError
+from triptych.trainers.retrieval.metrics import score
+
+TERMS = ["geneva", "united nations", "thistle"]
+GLOSSARY = np.eye(3, dtype=np.float32)
+
+
+def _clip(cosine: float, place: int) -> np.ndarray:
+    vector = np.zeros(3, np.float32)
+    vector[place], vector[(place + 1) % 3] = cosine, -np.sqrt(1 - cosine**2)
+    return vector
+
+
+def test_recall_is_told_by_clip_and_by_term_of_seen_and_unseen() -> None:
+    clips = np.stack([_clip(0.9, 0), _clip(0.8, 1), _clip(0.7, 2)])
+    found = score(
+        clips, [["geneva", "thistle"], ["united nations"], ["geneva"]], TERMS, GLOSSARY, seen={"geneva"}, top=(1, 2)
+    )
+
+    assert found.all.by_clip[1] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert found.all.by_term[1] == pytest.approx(2 / 4)
+    assert (found.seen.clips, found.seen.terms, found.seen.by_term[1]) == (2, 2, 0.5)
+    assert (found.unseen.clips, found.unseen.by_clip[1], found.unseen.by_term[2]) == (2, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(("cosine", "is_rejected"), [(0.95, 0.0), (0.92, 1.0)])
+def test_a_clip_without_terms_is_rejected_under_the_threshold(cosine: float, is_rejected: float) -> None:
+    found = score(_clip(cosine, 1)[None], [[]], TERMS, GLOSSARY, top=(1,), threshold=0.925)
+
+    assert found.at.rejected == is_rejected and found.at.violations == 1 - is_rejected
+    assert found.all.clips == 0
+
+
+def test_the_sweep_trades_rejection_for_answers() -> None:
+    found = score(np.stack([_clip(0.9, 0), _clip(0.3, 1)]), [["geneva"], []], TERMS, GLOSSARY, top=(1,))
+    at = {each.threshold: each for each in found.sweep}
+
+    assert (at[0.0].rejected, at[0.0].right) == (0.0, 1.0)
+    assert (at[0.5].rejected, at[0.5].right) == (1.0, 1.0)
+    assert (at[0.95].rejected, at[0.95].answered) == (1.0, 0.0)
+
+
+def test_a_term_that_the_glossary_lacks_is_an_error() -> None:
+    with pytest.raises(UsageError, match="'nowhere'"):
+        score(_clip(0.9, 0)[None], [["nowhere"]], TERMS, GLOSSARY)
+
+
+def test_chance_is_what_the_vectors_of_other_clips_find() -> None:
+    clips = np.eye(40, dtype=np.float32)
+    terms = [f"term {number}" for number in range(40)]
+    found = score(clips, [[term] for term in terms], terms, clips, top=(1,))
+
+    assert found.all.by_term[1] == 1 and found.chance.by_term[1] <= 0.1

@@ -1,0 +1,70 @@
+"""Scores of projections on held-out clips while they are trained, and the report of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..runs.scores.evaluations import Measurement
+from .metrics import TOP, RetrievalScores, score
+from .retriever import projected
+
+if TYPE_CHECKING:
+    from .metrics import Vectors
+    from .term_rows import TermRow
+
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetrievalMeasure:
+    """Measures projections on clips of one role.
+
+    Attributes:
+        role: `validation` or `test`.
+        terms: The glossary that is searched, and `term_vectors` of it.
+        seen: Terms that training clips name.
+        selects: Whether the best checkpoint is chosen by it.
+    """
+
+    role: str
+    rows: Sequence[TermRow]
+    audio: Vectors
+    terms: Sequence[str]
+    term_vectors: Vectors
+    seen: frozenset[str]
+    threshold: float
+    seed: int
+    selects: bool
+
+    def scores(self, model: Any) -> RetrievalScores:
+        return score(
+            projected(model.speech, self.audio), [row.terms for row in self.rows], self.terms,
+            projected(model.text, self.term_vectors), seen=self.seen, threshold=self.threshold, seed=self.seed,
+        )  # fmt: skip
+
+    def __call__(self, model: Any) -> list[Measurement]:
+        found = self.scores(model)
+        values = {f"recall@{top}": found.all.by_clip[top] for top in TOP}
+        values |= {f"seen_recall@{top}": found.seen.by_term[top] for top in TOP if found.seen.terms}
+        values |= {f"unseen_recall@{top}": found.unseen.by_term[top] for top in TOP if found.unseen.terms}
+        values["chance_recall@1"] = found.chance.by_clip[1]
+        if found.at.rejected is not None:
+            values["rejected"] = found.at.rejected
+        values["right_above_threshold"] = found.at.right
+        return [
+            Measurement(
+                f"{self.role}_{name}", value, more_is_better=True, selects=self.selects and name == "recall@10",
+                counts={"rows": len(self.rows), "glossary": found.glossary},
+            )
+            for name, value in values.items()
+        ]  # fmt: skip
+
+
+def write_scores(folder: Path, found: dict[str, RetrievalScores]) -> None:
+    """Write all scores, the sweep of thresholds among them, by role."""
+    told = {role: asdict(scores) for role, scores in found.items()}
+    (folder / SCORES).write_text(json.dumps(told, indent=1), encoding="utf-8")

@@ -1,0 +1,118 @@
+"""Chunks around terms as they are published: which are trained on, and which are measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...shards.split_roles import role_of_name
+from ...shards.store.store import Store
+from ...shards.store.use import using
+from ..data.exports import ExportReader
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+VIEW = "term-chunks"
+TERMS, GLOSSARY = "glossary_term2idx.json", "glossary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TermRow:
+    """One chunk.
+
+    Attributes:
+        role: `train`, `validation` or `test`.
+        terms: Those that it was cut around; none: it names none.
+        other_terms: Further terms that are said in it.
+    """
+
+    id: str
+    role: str
+    audio: Path
+    text: str
+    terms: tuple[str, ...]
+    other_terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermRows:
+    """The chunks of one version, and its glossary.
+
+    Attributes:
+        glossary: Every term that chunks can name, in the order of the version's file.
+        entries: Glossary entries by lower-case phrase and term.
+    """
+
+    reader: ExportReader
+    rows: Sequence[TermRow]
+    glossary: tuple[str, ...]
+    entries: dict[str, dict[str, Any]]
+
+    @classmethod
+    def open(cls, reference: str, *, store: Store) -> TermRows:
+        """Open `NAME` (its latest version) or `NAME@vN`.
+
+        Raises:
+            UsageError: No such version, or its rows are no chunks around terms.
+            DamagedError: The version differs from what was published.
+        """
+        with using(store, "train") as opened:
+            reader = ExportReader.open(reference, store=opened)
+        version = reader.version
+        if version.manifest.get("view") != VIEW:
+            raise UsageError(
+                f"{version.reference}: rows of the view {version.manifest.get('view')}, not of chunks around terms.",
+                hint="triptych export term-chunks --glossary FILE",
+            )
+        glossary = json.loads((version.path / TERMS).read_text(encoding="utf-8"))
+        entries = json.loads((version.path / GLOSSARY).read_text(encoding="utf-8"))
+        return cls(reader, list(_rows(reader)), tuple(glossary), _entries(entries))
+
+    def of(self, role: str) -> list[TermRow]:
+        return [row for row in self.rows if row.role == role]
+
+    def texts_of(self, terms: Sequence[str], field: str) -> list[str]:
+        """What stands for terms: they themselves, or their descriptions.
+
+        Raises:
+            UsageError: A term has no description.
+        """
+        if field == "term":
+            return list(terms)
+        found = [str(self.entries.get(term, {}).get(field) or "") for term in terms]
+        missing = [term for term, text in zip(terms, found, strict=True) if not text]
+        if missing:
+            raise UsageError(
+                f"{self.reader.version.reference}: {len(missing):,} terms have no {field}: {missing[0]!r} ...",
+                hint="add them to the glossary and export again, or --set retrieval.text_field=term",
+            )
+        return found
+
+
+def _rows(reader: ExportReader) -> Iterator[TermRow]:
+    for row in reader.rows():
+        role = role_of_name(str(row.get("split") or ""))
+        if role not in (TRAIN, VALIDATION, TEST):
+            raise UsageError(
+                f"{reader.version.reference}: row {row['id']} is of the split {row.get('split')!r}, which is neither "
+                "for training nor for validation or tests.",
+                hint="export with --split, or make splits with triptych split",
+            )
+        yield TermRow(
+            str(row["id"]), role, Path(row["audio"]), str(row.get("term_chunk_text") or ""),
+            tuple(row.get("term_chunk_audio_ground_truth_terms") or ()), tuple(row.get("other_terms") or ()),
+        )  # fmt: skip
+
+
+def _entries(glossary: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(glossary, dict):
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for phrase, entry in glossary.items():
+        if isinstance(entry, dict):
+            found[str(phrase).lower()] = entry
+            found.setdefault(str(entry.get("term", phrase)).lower(), entry)
+    return found
