@@ -36,6 +36,9 @@ def train_demo(context: typer.Context, store: Path, *, samples: int, as_json: bo
         UsageError: A run of the demo stands in the store.
         ProblemsFound: One of the commands failed.
     """
+    import torch
+
+    torch.set_num_threads(1)  # threads of a model so small cost more than they bring
     folder = store / "training"
     if folder.exists():
         raise UsageError(f"{folder}: a training of the demo stands there.", hint=f"--store OTHER, or remove {folder}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..models.towers import SoundCheck
-from ..runs.loop.ranks import gathered
+from ..runs.processes.ranks import gathered
 from ..runs.scores.evaluations import leaving_no_trace
 from .pair_encoder import DIMENSIONS, IDS
 from .preferences import forward

@@ -276,9 +276,9 @@ def _trainer(
 ) -> RunTrainer:  # fmt: skip
     from ..runs.loop.arguments import arguments_of
     from ..runs.loop.identity import identity_of
-    from ..runs.loop.ranks import ranks_here
     from ..runs.loop.rates import schedule_of
     from ..runs.loop.trainer import RunTrainer
+    from ..runs.processes.ranks import ranks_here
     from ..runs.scores.evaluations import Evaluations
 
     if ranks_here().num_processes > 1:

@@ -4,6 +4,7 @@ options.py     the options of every command that trains, and the configuration t
 config/        the configuration: sections, the YAML file, values set on the command line
 prepare.py     data, model and what of it is trained, before the first step
 preflight/     what a run would be, found out before its first step (`--dry-run`)
+processes/     several processes that train one model
 loop/          from one step to the next: `transformers.Trainer`, checkpoints
 scores/        scores of a model while it is trained
 records/       what a run leaves behind: its record, metrics, curves, model card

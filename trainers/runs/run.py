@@ -16,12 +16,12 @@ from ...shards.exports.versions import find
 from ...shards.store.store import Store
 from .loop.checkpoints import Checkpoint, Checkpoints
 from .loop.identity import identity_of
-from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
 from .preflight.audio_gap import AudioGap, gap_of
 from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, towers_of
+from .processes.ranks import ranks_here
 from .records.facts import RunFacts
 from .records.record import RunRecord
 from .result import RunResult, components_of, result_of
@@ -81,7 +81,7 @@ class _Hearing:
     record: RunRecord
 
     def measure(self, when: str) -> AudioGap | None:
-        from .loop.parts import is_in_parts
+        from .processes.parts import is_in_parts
 
         if is_in_parts(self.trainer.accelerator):
             return None
@@ -180,8 +180,8 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
 
 def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:
     """What is measured meanwhile: the loss on the export of validation, answers to that of evaluation."""
-    from .loop.parts import is_in_parts
-    from .loop.ranks import gathered
+    from .processes.parts import is_in_parts
+    from .processes.ranks import gathered
     from .scores.evaluations import Evaluations
     from .scores.validation_loss import ValidationLoss
 

@@ -22,11 +22,11 @@ from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.config.sections import RunConfig
 from triptych.trainers.runs.loop.arguments import check_reports
 from triptych.trainers.runs.loop.number_guard import Diverged
-from triptych.trainers.runs.loop.parts import part_by_layer
 from triptych.trainers.runs.loop.progress import read_state
-from triptych.trainers.runs.loop.ranks import ranks_here
 from triptych.trainers.runs.loop.rates import schedule_of
 from triptych.trainers.runs.loop.steps import Hooks
+from triptych.trainers.runs.processes.parts import part_by_layer
+from triptych.trainers.runs.processes.ranks import ranks_here
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
 
 pytestmark = pytest.mark.usefixtures("one_thread")

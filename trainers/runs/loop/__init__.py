@@ -11,8 +11,6 @@ checkpoints.py   folders that are complete or are not there
 progress.py      what a run has come to, and who is told
 identity.py      what a run and its checkpoint must have in common
 interval.py      sums between two lines of metrics
-ranks.py         processes that train together
-parts.py         models that are parted among them
 number_guard.py  the end of a run whose loss is no number
 stop_signals.py  SIGTERM and SIGINT: the end after the step that is under way
 """

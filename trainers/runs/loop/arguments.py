@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
-from .ranks import on_cpu
+from ..processes.ranks import on_cpu
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments

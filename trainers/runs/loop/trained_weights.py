@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...models.weights import load_weights, save_weights, trained_parameters
-from .parts import whole
+from ..processes.parts import whole
 from .steps import Hooks
 
 if TYPE_CHECKING:

@@ -22,15 +22,15 @@ from transformers.trainer import SCHEDULER_NAME
 from transformers.trainer_callback import PrinterCallback
 
 from ....errors import DamagedError
+from ..processes.parts import is_in_parts, part_again, part_by_layer
+from ..processes.ranks import gathered
 from ..scores.evaluations import CutShort, Evaluations, Measurement
 from .checkpoints import Checkpoint, Checkpoints
 from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .parts import is_in_parts, part_again, part_by_layer
 from .progress import Observer, Progress, check_files, read_state, update_progress, write_state
-from .ranks import gathered
 from .step_end import StepEnd
 from .steps import FromStep, Hooks, Step, Steps
 from .stop_signals import StopRequest
