@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from ...trainers.reap.prune import PruneResult
 
 EXAMPLES = """
-triptych prune --model Qwen/Qwen3-Omni-30B-A3B-Instruct --audio calibration --video calibration --mixed calibration \\
-    --output pruned --for vllm
+triptych prune --model ./qwen3-omni --audio calibration --video calibration --output pruned --for vllm
 triptych prune --model ./model --audio audio.jsonl --criterion joint --retention-rate 0.75 --report coverage
 triptych prune --model ./model --scores coverage --compression-ratio 0.25 --output pruned
 triptych prune --model ./model --audio calibration --video calibration --eval mmar-eval --output pruned

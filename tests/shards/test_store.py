@@ -109,7 +109,7 @@ def _pull_overlapping(root: Path, dataset: str, numbers: list[int], media: dict[
         ingest(Store.open(root), dataset, candidates)
 
 
-@pytest.mark.parametrize("datasets", [("one",), ("one", "two")])
+@pytest.mark.parametrize("datasets", [pytest.param(("one",), marks=pytest.mark.thorough), ("one", "two")])
 def test_writers_at_once_store_every_id_once_and_lose_none(store: Store, tone: Tone, datasets: tuple[str, ...]) -> None:
     media = {n: tone(200 + n) for n in range(50)}
     context = multiprocessing.get_context("spawn")

@@ -74,6 +74,7 @@ def test_an_empty_list_is_told(tmp_path: Path) -> None:
         pull(list_card(tmp_path), tmp_path / "store", mirror=str(tmp_path / "host"))
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_urls_are_no_burden(tmp_path: Path) -> None:
     lines = "".join(f"https://x/clips/{number:06d}.wav\n" for number in range(100_000))
     unpacked(

@@ -113,6 +113,7 @@ def test_moving_rows_forward_loses_none(kinds: list[str], tmp_path_factory: pyte
     assert {column for row in found[:2] for column in ("audio", "video") if row[column]} == used
 
 
+@pytest.mark.thorough
 def test_memory_is_flat_whatever_the_size_of_the_file(here: Path) -> None:
     text = "x" * 6000
     with Path("in.json").open("w") as file:

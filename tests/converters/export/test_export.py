@@ -114,6 +114,7 @@ def test_media_paths_are_absolute_and_there_and_the_bytes_are_the_corpus_s_own(t
 # ---- the consumer's loader
 
 
+@pytest.mark.thorough
 def test_hugging_face_loads_mixed_modalities_after_more_than_ten_megabytes_of_audio(tmp_path: Path) -> None:
     import datasets
 

@@ -44,13 +44,13 @@ def test_a_mutation_is_the_same_for_the_same_seed() -> None:
     assert mutations.mutate(wav, 5) == mutations.mutate(wav, 5) != mutations.mutate(wav, 6)
 
 
-def test_two_thousand_mutated_files(tmp_path: Path) -> None:
-    outcomes = check_mutations(tmp_path, range(2_000))
-    assert min(outcomes["written"], outcomes["not stored"]) > 500, outcomes
+def test_hundreds_of_mutated_files(tmp_path: Path) -> None:
+    outcomes = check_mutations(tmp_path, range(700))
+    assert min(outcomes["written"], outcomes["not stored"]) > 150, outcomes
     assert outcomes["undecodable"], outcomes
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("start", range(2_000, 22_000, 4_000))
+@pytest.mark.parametrize("start", range(700, 22_700, 4_000))
 def test_many_mutated_files(tmp_path: Path, start: int) -> None:
     check_mutations(tmp_path, range(start, start + 4_000))

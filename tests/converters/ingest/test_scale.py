@@ -166,6 +166,7 @@ def garbage_of(store: Store, candidates: Iterator[Candidate]) -> int:
         gc.enable()
 
 
+@pytest.mark.thorough
 def test_missing_files_leave_no_garbage_for_the_collector(store: Store) -> None:
     garbage_of(store, absent(100))
     assert garbage_of(store, absent(1_200)) - garbage_of(store, absent(200)) < 500

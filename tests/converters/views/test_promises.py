@@ -71,7 +71,7 @@ TEMPLATES = st.sampled_from(
 OPTIONS = st.tuples(st.sampled_from(["raw", "clean"]), st.sampled_from([None, 'It\'s {a} "system"\n']), TEMPLATES)
 
 
-ALWAYS = {("unified", None), ("msswift", "sft"), ("msswift", "grpo"), ("conversation", None)}
+ALWAYS = {("unified", None), ("msswift", "sft"), ("conversation", None)}
 """The other views select from the same prepared samples; they are tried in the longer form."""
 
 

@@ -71,6 +71,7 @@ def test_a_run_begins_at_its_reference_and_learns_what_is_preferred(whole: Path)
     assert "chosen is longer" in (whole / "README.md").read_text()
 
 
+@pytest.mark.thorough
 def test_a_run_that_a_signal_ended_goes_on_to_the_same_weights(
     whole: Path, qwen2_audio: Path, store: Path, tmp_path: Path
 ) -> None:

@@ -86,7 +86,7 @@ def test_a_run_is_recorded_from_its_start_to_its_end(store: Store, model: Path, 
         record.left_out([(2, LeftOut("talk/1", "too_long", "31 s"))])
         save(record, 2, best=2)
         assert read_record(folder)["checkpoints"] == ["step-000002"]
-        logging.getLogger("transformers").warning("a warning of a library")
+        logging.getLogger("some_library").warning("a warning of a library")
     found = read_record(folder)
     assert (found["status"], found["step"], found["rows_read"], found["left_out"]) == ("finished", 2, 4, 1)
     train = found["exports"]["train"]

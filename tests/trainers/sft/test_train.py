@@ -68,6 +68,7 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     assert "a run stands in" in again.stdout + again.stderr
 
 
+@pytest.mark.thorough
 def test_a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_weights(
     qwen2_audio: Path, store: Path, tmp_path: Path
 ) -> None:
