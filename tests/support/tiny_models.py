@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from triptych.trainers.models.demo_model import byte_tokenizer
+
 QWEN2_AUDIO_SOUND = ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
 OMNI_SOUND = {
     "audio_token": "<|audio_pad|>", "audio_bos_token": "<|audio_start|>", "audio_eos_token": "<|audio_end|>",
@@ -26,21 +28,6 @@ OMNI_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 """Where Qwen3-Omni's own template places media and texts."""
-
-
-def byte_tokenizer(extra: list[str], **options: Any) -> Any:
-    """A tokenizer whose tokens are bytes and these."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={each: place for place, each in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>", *extra], **options,
-    )  # fmt: skip
 
 
 def qwen2_audio(folder: Path) -> Path:

@@ -8,6 +8,7 @@ is counted again, and the tokens that stand for a clip are those that its featur
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
@@ -108,7 +109,7 @@ class Expanse:
     cut_seconds: float = 0.0
 
 
-class ConversationEncoder:
+class ConversationEncoder(ABC):
     """Makes the inputs of conversations; a family says how it writes them and what its media become."""
 
     family: str
@@ -144,10 +145,10 @@ class ConversationEncoder:
 
     # ---- what a family says
 
-    @cached_property
+    @property
+    @abstractmethod
     def form(self) -> Form:
         """How it writes conversations."""
-        raise NotImplementedError
 
     def expanse(self, medium: Medium) -> Expanse:
         """What a medium takes, from its header."""
@@ -328,9 +329,9 @@ class HearingEncoder(ConversationEncoder):
         return LogMel(self.extractor)
 
     @property
+    @abstractmethod
     def longest_s(self) -> float | None:
         """Seconds of a clip that the model hears; None: any number."""
-        raise NotImplementedError
 
     def sound_length(self, medium: Medium) -> tuple[int, float]:
         """The samples that are heard of a clip, from its header, and the seconds that are left out."""
