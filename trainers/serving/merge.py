@@ -157,7 +157,13 @@ def _base(section: ModelSection, revision: str, moved: Path | None) -> ModelFile
     if moved is not None:
         files = locate(str(moved))
     else:
-        files = locate(section.base_model, revision=section.revision)
+        try:
+            files = locate(section.base_model, revision=section.revision)
+        except UsageError as error:
+            raise UsageError(
+                f"the base of the run, {section.base_model}, is not here (a path is looked for in {Path.cwd()}).",
+                hint="run it where the run was made, or name the base: --base PATH",
+            ) from error
     if files.revision != revision and not (moved is not None and not revision.startswith(("sha256:", "sampled-"))):
         raise DamagedError(
             f"{files.folder} is not the base that the run was trained on: {files.revision} now, {revision} then.",

@@ -262,9 +262,9 @@ def run(qwen2_audio: Path, checkpoint: Path, tmp_path: Path) -> Callable[..., Pa
     from triptych.trainers.runs.loop.identity import identity_of
     from triptych.trainers.runs.loop.progress import Progress, write_state
 
-    def make(steps: tuple[int, ...], *, best: int | None) -> Path:
+    def make(steps: tuple[int, ...], *, best: int | None, base: str = str(qwen2_audio)) -> Path:
         config = RunConfig.model_validate_json(
-            json.dumps({"model": {"base_model": str(qwen2_audio)}, "data": {"train": "talk@v1"}, "lora": {"r": 2}})
+            json.dumps({"model": {"base_model": base}, "data": {"train": "talk@v1"}, "lora": {"r": 2}})
         )
         identity = identity_of(config, export="", model=fingerprint(qwen2_audio), ranks=1)
         for step in steps:
@@ -312,3 +312,10 @@ def test_a_base_that_has_changed_since_is_refused(run: Callable[..., Path], omni
     folder = run((5,), best=None)
     with pytest.raises(DamagedError, match="is not the base that the run was trained on"):
         merge_run(folder, tmp_path / "merged", base=omni_thinker)
+
+
+def test_a_base_that_is_not_found_from_here_is_asked_for(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run((5,), best=None, base="models/elsewhere/base")
+    with pytest.raises(UsageError, match="the base of the run, models/elsewhere/base, is not here") as caught:
+        merge_run(folder, tmp_path / "merged")
+    assert "--base PATH" in str(caught.value.hint)
