@@ -180,14 +180,18 @@ def weight_names(folder: Path) -> tuple[str, ...]:
     Raises:
         UsageError: They are not safetensors.
     """
+    if (folder / SINGLE).is_file():
+        return (SINGLE,)  # what an index beside it says is not asked
     index = folder / INDEX
     if index.is_file():
         try:
-            return tuple(sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())))
-        except (ValueError, KeyError) as error:
+            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedError(f"{index}: {error}.") from error
-    if (folder / SINGLE).is_file():
-        return (SINGLE,)
+        for name in names:
+            if not isinstance(name, str) or Path(name).name != name:
+                raise DamagedError(f"{index}: weight_map names {name!r}, which is no file of this folder.")
+        return tuple(names)
     raise UsageError(
         f"{folder}: its weights are not safetensors.",
         hint="load the base model and save it with save_pretrained, and name that folder as the base",
