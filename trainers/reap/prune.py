@@ -129,6 +129,8 @@ def _prune(
     )  # fmt: skip
     for each in report.warnings:
         tell(f"warning: {each}")
+    if options.scope == GLOBAL:
+        tell("note: --scope global is for the report alone: no loader takes layers with different numbers of experts")
     _warn_of_evaluations(evaluations, calibrated, tell)
     manifest = manifest_of(options, loaded, sums, states, kept)
     write_report(options.report_folder, manifest, report, None, sums)

@@ -190,7 +190,12 @@ def test_a_base_that_lacks_an_expert_is_damaged(moe: Path) -> None:
 
 
 def test_experts_of_all_layers_are_ranked_together_for_a_report(of_text: Pruned, moe: Path, tmp_path: Path) -> None:
-    found = triptych.prune(model=moe, scores=[of_text.result.report], scope="global", report=tmp_path / "report")
+    told: list[str] = []
+    found = triptych.prune(
+        model=moe, scores=[of_text.result.report], scope="global", report=tmp_path / "report", tell=told.append
+    )
+    assert any("for the report alone" in each for each in told)
+    assert "on average, for this report alone" in (tmp_path / "report" / "report.html").read_text()
     assert found.output is None
     assert sum(map(len, found.kept)) == 8
     assert all(len(layer) >= 2 for layer in found.kept)
