@@ -86,7 +86,7 @@ def _train(
         call(export, store, options)
         return
     with output.progress("train", total=None, unit="steps") as tell:
-        found = call(export, store, options, lambda done, of: tell(done, of), _note)
+        found = call(export, store, options, tell, _note, lambda line: tell.line(str(line), short=line.what))
     output.emit(found, as_json=as_json, show=lambda: _show(found))
     if getattr(found, "errors", ()):
         raise typer.Exit(ProblemsFound.exit_code)

@@ -51,6 +51,8 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
     done = stores.cli(*command)
     assert done.returncode == 0, done.stderr
+    assert "train sft begins: mixed@v1, " in done.stderr
+    assert "step 3 of 3: loss " in done.stderr
     told = json.loads(done.stdout)
     assert (told["steps"], told["epochs"], told["rows"], told["left_out"]) == (3, 1.0, 12, {})
     assert told["scores"].keys() == told["base_scores"].keys() == {"validation_loss", "wer"}
