@@ -192,10 +192,10 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
     rank, computing = trainer.accelerator.process_index, computing_of(prepared)
     in_parts = is_in_parts(trainer.accelerator)
     measures: list[Any] = []
-    if config.data.validation is not None:
+    if prepared.validation is not None:
         data = open_data(
-            config.data.validation, prepared.encoder, config, store=store, folder=config.folder, rank=rank,
-            ranks=plan.ranks, is_validation=True,
+            prepared.validation, prepared.encoder, config, folder=config.folder, rank=rank, ranks=plan.ranks,
+            is_validation=True,
         )  # fmt: skip
         measures.append(ValidationLoss(
             data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,

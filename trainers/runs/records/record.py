@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ....errors import StoreReadOnly
+from ....errors import StoreReadOnly, amount
 from ....shards.care.trainings import register_training
 from ..options import CONFIG_FILE
 from .card import write_card
@@ -88,7 +88,7 @@ class RunRecord:
         self.write()
         what = f"goes on after step {self.from_step:,}" if self.from_step else "begins"
         on = f"{self.document['exports']['train']['reference']}, {self.document['model']['name']}"
-        self._tell(RunLine(f"train {self.facts.trainer} {what}", f"{on}, {self.facts.steps:,} steps"))
+        self._tell(RunLine(f"train {self.facts.trainer} {what}", f"{on}, {amount(self.facts.steps, 'step')}"))
         return self
 
     def _register(self) -> None:
@@ -203,7 +203,7 @@ class RunRecord:
         before = read_record(self.folder) if is_known else {}
         first = {
             "format": FORMAT, "trainer": facts.trainer, "status": RUNNING, "message": None, "started_at": _now(),
-            "exports": {part: export_facts(version) for part, version in facts.exports.items()},
+            "exports": {part: export_facts(version, facts.store) for part, version in facts.exports.items()},
             "model": {"revision": facts.revision, "family": facts.family, **model_facts(config, facts.model_folder)},
             "tokenizer": tokenizer_facts(facts.tokenizer),
             "trained": [dict(each) for each in facts.components],
