@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
 from ..runs.options import TrainOptions
+from ..runs.records.run_line import Lines
 
 if TYPE_CHECKING:
     from ...options.arguments import TrainDpoArguments
     from ..runs.preflight.report import Preflight
-    from ..runs.records.run_line import Lines
     from ..runs.result import RunResult
 
 PathLike = str | Path

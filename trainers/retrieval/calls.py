@@ -12,11 +12,11 @@ from ...options import described_by
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ..runs.options import TrainOptions
+from ..runs.records.run_line import Lines
 from .options import RetrieveOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import RetrieveArguments, TrainContrastiveArguments
-    from ..runs.records.run_line import Lines
     from .retriever import HeardTerm
     from .train import ContrastiveResult
 
