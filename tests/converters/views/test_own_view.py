@@ -29,11 +29,13 @@ FROM prepared
 """
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    given = imported.speech_rows(tmp_path / "in", 3)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three utterances, one without text; tests add versions to it."""
+    folder = tmp_path_factory.mktemp("own-view")
+    given = imported.speech_rows(folder / "in", 3)
     given[1]["text"] = " "
-    return imported.bring_in(tmp_path / "store", "speech", given, tmp_path)
+    return imported.bring_in(folder / "store", "speech", given, folder)
 
 
 def view_file(tmp_path: Path, sql: str, name: str = "my_view") -> str:
@@ -43,9 +45,9 @@ def view_file(tmp_path: Path, sql: str, name: str = "my_view") -> str:
 
 
 def test_a_view_of_ones_own_is_published_with_its_file(store: Path, tmp_path: Path) -> None:
-    result = triptych.export(view_file(tmp_path, MINE), store=store, name="mine")
+    result = triptych.export(view_file(tmp_path, MINE), store=store, name="once")
     version, rows = result.version, [json.loads(line) for line in result.version.data.read_text().splitlines()]
-    assert version.reference == "mine@v1" and result.counts == {"no_answer": 1, "written": 2}
+    assert version.reference == "once@v1" and result.counts == {"no_answer": 1, "written": 2}
     assert [sorted(row) for row in rows] == [["answer", "audios", "id", "question"]] * 2
     assert all(Path(path).is_file() for row in rows for path in row["audios"])
     assert version.manifest["view_file"] == "my_view.sql" and "my_view.sql" in version.manifest["files"]
