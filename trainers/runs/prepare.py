@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...shards.exports.versions import find, require_data
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE, BadRows
 from ..data.batch_loader import BatchLoader
@@ -85,6 +86,7 @@ class Prepared:
     Attributes:
         model: The model with what was added to it.
         trained: What of it is trained, in which stage, at which rates.
+        validation: The rows of `data.validation`.
     """
 
     recipe: Recipe
@@ -96,19 +98,38 @@ class Prepared:
     loaded: TrainingModel
     model: Any
     trained: TrainingPlan
+    validation: TrainingRows | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Exports:
+    """The exports that a configuration names, found and verified."""
+
+    train: TrainingRows
+    validation: TrainingRows | None
+
+    @classmethod
+    def open(cls, config: RunConfig, store: Store) -> _Exports:
+        section = config.data
+        train = TrainingRows.open(section.train, store=store, allow_held_out=section.allow_held_out)
+        validation = None
+        if section.validation is not None:
+            validation = TrainingRows.open(section.validation, store=store, allow_held_out=True)
+        if config.evaluation is not None:
+            require_data(find(store, config.evaluation.export))
+        return cls(train, validation)
 
 
 def open_data(
-    reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path | None, rank: int, ranks: int,
+    rows: TrainingRows, encoder: Encoder, config: RunConfig, *, folder: Path | None, rank: int, ranks: int,
     is_validation: bool = False,
 ) -> Data:  # fmt: skip
-    """Open an export, measure its rows, and plan its batches.
+    """Measure the rows of an export, and plan its batches.
 
     Args:
         folder: Where lengths of rows are kept; None: nowhere.
     """
     section, training = config.data, config.training
-    rows = TrainingRows.open(reference, store=store, allow_held_out=is_validation or section.allow_held_out)
     cache = None if folder is None else folder / f"{LENGTHS}-{rows.reader.version.reference}.npz"
     lengths = check_rows(rows, encoder, cache=cache)
     if lengths.left_out and section.bad_rows == REFUSE:
@@ -143,11 +164,12 @@ def prepare(
             hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
         )
     check_reports(config.logging.report_to)
+    exports = _Exports.open(config, store)  # before the model, which may be a long download
     section = config.model
     files = locate(section.base_model, revision=section.revision, download=section.download)
     family = family_of(read_config(files.folder))
     encoder = recipe.encoder(family, files.folder, config)
-    data = open_data(config.data.train, encoder, config, store=store, folder=folder, rank=rank, ranks=ranks)
+    data = open_data(exports.train, encoder, config, folder=folder, rank=rank, ranks=ranks)
     steps = PlannedSteps(data.plan, data.loader, config.training.epochs, config.training.max_steps)
     loaded = load_for_training(files.folder, section, revision=files.revision, device=device)
     set_seed(config.training.seed)  # adapters begin with random numbers
@@ -165,7 +187,7 @@ def prepare(
         for name, parameter in model.named_parameters():  # those of later stages too: a wrapper looks once
             if name in set(trained.names):
                 parameter.requires_grad_(True)
-    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained)
+    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained, exports.validation)
 
 
 def computing_of(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:
