@@ -1,0 +1,218 @@
+"""What is trained: a frozen Whisper encoder, one linear layer, and a language model with tokens for phones.
+
+    sound of 30 s  -> Whisper's encoder, 1,500 frames of 20 ms -> those that the clip reaches -> Linear -> the prefix
+    [prefix][question <PH_START>][phones <PH_END> and the end of the text]                     -> the language model
+
+* Frames behind a clip are no part of its row: rows are padded at their end alone, and what a row says does not depend
+  on the clips beside it.
+* The rows of new tokens, in the embedding and in the head, are trained as a part of its own (`new_tokens`), beside the
+  frozen matrices of the language model. Where these are one matrix (tied), the new rows are one too.
+* A head over the frames for the loss of CTC is there where it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import PretrainedConfig
+
+from ...errors import UsageError
+
+ENCODER_FRAMES = 1500
+"""Of the 30 s that Whisper's encoder takes."""
+
+
+@dataclass(slots=True)
+class PhonemeOutput:
+    """What the model says of a batch.
+
+    Attributes:
+        logits: Over the vocabulary: of the positions that were asked for, else of shape (rows, positions, vocabulary).
+        ctc_logits: Over phones and, first, none, of each frame: (rows, frames, 1 + phones); None without such a head.
+        frames: How many of these each clip reaches.
+        cache: What attention keeps, where it was asked for.
+    """
+
+    logits: torch.Tensor
+    ctc_logits: torch.Tensor | None = None
+    frames: torch.Tensor | None = None
+    cache: Any = None
+
+
+class PhonemeModelConfig(PretrainedConfig):  # type: ignore[misc]
+    """The configurations of the parts, by the names that other models of sound have."""
+
+    model_type = "triptych_phoneme"
+
+    def __init__(self, text_config: Any = None, audio_config: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.text_config, self.audio_config = text_config, audio_config
+
+    def get_text_config(self, *_: Any, **__: Any) -> Any:
+        return self.text_config
+
+
+class NewTokens(nn.Module):
+    """The rows of tokens in the embedding of a language model, and in its head unless both are one matrix."""
+
+    def __init__(self, embedding: torch.Tensor, head: torch.Tensor | None) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(embedding)
+        self.head = None if head is None else nn.Parameter(head)
+
+    def forward(self, places: torch.Tensor) -> torch.Tensor:
+        """The embeddings of tokens by their places among these."""
+        return functional.embedding(places, self.embedding)
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """What the head says of these tokens."""
+        return functional.linear(states, self.embedding if self.head is None else self.head)
+
+
+class PhonemeModel(nn.Module):
+    """Hears a clip, and writes its phones.
+
+    Args:
+        encoder: Whisper's; it is neither trained nor put into training mode.
+        tokens: The numbers of the new tokens in the vocabulary, in the order of `PhoneVocabulary.tokens`.
+        sound: The number of the token that stands for a frame of sound.
+        known: Those of them that the language model knows: their rows begin as they are there.
+        ctc: How many phones a head over the frames tells apart; 0: there is none.
+        seed: Of what begins with random weights.
+    """
+
+    def __init__(
+        self, encoder: Any, language_model: Any, *, tokens: list[int], sound: int, known: Collection[int] = (),
+        ctc: int = 0, seed: int = 0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.sound = sound
+        self.audio_tower = encoder.eval().requires_grad_(False)
+        self.language_model = language_model
+        embedding, head = parts_of(language_model)
+        width, hidden = int(encoder.config.d_model), int(embedding.shape[1])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.projector = nn.Linear(width, hidden)
+            own_head = None if head is embedding else _rows(head, tokens, known)
+            self.new_tokens = NewTokens(_rows(embedding, tokens, known), own_head)
+            self.ctc_head = nn.Linear(hidden, 1 + ctc) if ctc else None
+        place = torch.full((max(len(embedding), max(tokens) + 1),), -1, dtype=torch.long)
+        place[tokens] = torch.arange(len(tokens))
+        self.register_buffer("place", place, persistent=False)
+        self.register_buffer("tokens", torch.tensor(tokens), persistent=False)
+        self.config = PhonemeModelConfig(language_model.config, encoder.config)
+        own = embedding.device
+        for part in (self.projector, self.new_tokens, self.ctc_head):
+            if part is not None:
+                part.to(own)
+        self.place, self.tokens = self.place.to(own), self.tokens.to(own)
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        return bool(getattr(self.language_model, "is_gradient_checkpointing", False))
+
+    def train(self, mode: bool = True) -> PhonemeModel:
+        super().train(mode)
+        self.audio_tower.eval()
+        return self
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, input_features: torch.Tensor | None = None,
+        at: torch.Tensor | None = None, cache: Any = None, use_cache: bool = False,
+    ) -> PhonemeOutput:  # fmt: skip
+        """What is said of a batch of rows that are padded at their end.
+
+        Args:
+            input_ids: A frame of sound stands as its token.
+            input_features: Log-mel spectra of 30 s; None: there is no token of sound in these rows.
+            at: Which positions logits are wanted of, of the shape of `input_ids`; None: of all.
+            cache: What an earlier pass kept, whose rows these go on.
+        """
+        embedded, is_sound = self.embedded(input_ids), input_ids == self.sound
+        ctc_logits = None
+        if input_features is not None:
+            heard, is_frame = self.heard(input_features, is_sound)
+            embedded = embedded.masked_scatter(is_sound[..., None], heard[is_frame].to(embedded.dtype))
+            ctc_logits = None if self.ctc_head is None else self.ctc_head(heard)
+        out = self.language_model.base_model(
+            inputs_embeds=embedded, attention_mask=attention_mask, past_key_values=cache, use_cache=use_cache
+        )
+        states = out.last_hidden_state
+        logits = self.logits(states if at is None else states[at])
+        return PhonemeOutput(logits, ctc_logits, is_sound.sum(1), out.past_key_values if use_cache else None)
+
+    def heard(self, features: torch.Tensor, is_sound: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The projected frames of each clip, and which of them the clip reaches."""
+        with torch.no_grad():
+            kind = next(self.audio_tower.parameters()).dtype
+            states = self.audio_tower(features.to(kind)).last_hidden_state
+        frames = torch.arange(states.shape[1], device=states.device) < is_sound.sum(1)[:, None]
+        if int(frames.sum()) != int(is_sound.sum()):
+            raise ValueError(f"a row has more tokens of sound than the {states.shape[1]} frames of the encoder")
+        longest = int(is_sound.sum(1).max())
+        return self.projector(states[:, :longest].to(self._kind)), frames[:, :longest]
+
+    @property
+    def _kind(self) -> torch.dtype:
+        found: torch.dtype = next(self.projector.parameters()).dtype
+        return found
+
+    def embedded(self, ids: torch.Tensor) -> torch.Tensor:
+        """The embeddings of tokens, new ones from their own rows."""
+        embedding = self.language_model.get_input_embeddings()
+        places = self.place[ids]
+        old = embedding(ids.clamp(max=embedding.weight.shape[0] - 1))
+        return torch.where((places >= 0)[..., None], self.new_tokens(places.clamp(min=0)).to(old.dtype), old)
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Over the vocabulary, those of new tokens from their own rows."""
+        old = self.language_model.get_output_embeddings()(states)
+        new = self.new_tokens.logits(states.to(self.new_tokens.embedding.dtype))
+        wide = functional.pad(old, (0, max(0, len(self.place) - old.shape[-1])), value=float("-inf"))
+        return wide.index_copy(-1, self.tokens, new.to(wide.dtype))
+
+
+def parts_of(language_model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The matrices of the embedding and the head, which may be one.
+
+    Raises:
+        UsageError: The model does more than look up rows, or more than multiply by them: new rows would be read and
+            said otherwise than in its files.
+    """
+    embedding, head = language_model.get_input_embeddings(), language_model.get_output_embeddings()
+    name = language_model.config.model_type
+    if head is None or getattr(head, "bias", None) is not None:
+        raise UsageError(f"{name}: its head is none, or has a bias: tokens cannot be added to it here.")
+    ids = torch.tensor([[1, 2]], device=embedding.weight.device)
+    with torch.no_grad():
+        is_lookup = bool(torch.equal(embedding(ids), embedding.weight[ids].to(embedding(ids).dtype)))
+        states = language_model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        told = language_model(input_ids=ids, use_cache=False).logits
+        is_plain = torch.allclose(head(states).float(), told.float(), rtol=1e-2, atol=1e-2)
+    if not (is_lookup and is_plain):
+        raise UsageError(
+            f"{name}: it scales its embeddings or its logits: tokens cannot be added to it here.",
+            hint="take a Qwen3, or another model that does not",
+        )
+    same = embedding.weight is head.weight or embedding.weight.data_ptr() == head.weight.data_ptr()
+    return embedding.weight, embedding.weight if same else head.weight
+
+
+def _rows(matrix: torch.Tensor, tokens: list[int], known: Collection[int]) -> torch.Tensor:
+    """First rows of tokens: drawn around the mean of all rows, as widely as these lie, in each column.
+
+    A matrix often has more rows than its tokenizer has tokens; those behind are noise, and no beginning.
+    """
+    there = matrix.detach().float()
+    drawn = torch.randn(len(tokens), matrix.shape[1]).to(there.device)
+    rows = there.mean(0) + there.std(0) * drawn
+    for place, token in enumerate(tokens):
+        if token in known:
+            rows[place] = there[token]
+    return rows
