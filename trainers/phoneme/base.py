@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,7 @@ class Parts:
         prompt: What is asked about every clip; None: what each row asks.
         seed: Of what begins with random weights.
         has_ctc: Whether there is a head over the frames.
+        kept_bytes: Of memory for what the encoder makes of clips.
     """
 
     language_model: Path
@@ -46,6 +46,18 @@ class Parts:
     random_seed: int | None = None
     seed: int = 0
     has_ctc: bool = False
+    kept_bytes: int = 0
+
+    @classmethod
+    def of(cls, config: PhonemeConfig, language_model: Path, hearing: Path, vocabulary: PhoneVocabulary) -> Parts:
+        """The parts of a run, in these folders."""
+        section, seed = config.phoneme, config.training.seed
+        return cls(
+            language_model=language_model, hearing=hearing, vocabulary=vocabulary,
+            prompt=None if section.prompt == ROWS else section.prompt, has_boundaries=section.boundary_tokens,
+            random_seed=seed if section.random_encoder else None, seed=seed, has_ctc=section.ctc_weight > 0,
+            kept_bytes=round(1e9 * section.keep_states),
+        )  # fmt: skip
 
     def encoder(self, settings: EncoderSettings | None = None) -> PhoneEncoder:
         """What makes inputs of rows."""
@@ -54,7 +66,9 @@ class Parts:
             has_boundaries=self.has_boundaries, needs_ctc=self.has_ctc,
         )  # fmt: skip
 
-    def load(self, settings: LoadSettings | None = None, *, revision: str = "", device: str | None = None) -> TrainingModel:
+    def load(
+        self, settings: LoadSettings | None = None, *, revision: str = "", device: str | None = None
+    ) -> TrainingModel:
         """Load both models, and put what is new between them.
 
         Raises:
@@ -71,6 +85,7 @@ class Parts:
             _whisper(self.hearing, read, random_seed=self.random_seed), read.model, tokens=numbers,
             sound=tokenizer.convert_tokens_to_ids(SOUND), known=[each for each in numbers if each < before],
             ctc=len(self.vocabulary.phones) if self.has_ctc else 0, seed=self.seed,
+            kept_bytes=self.kept_bytes,
         )  # fmt: skip
         return replace(read, model=model, processor=tokenizer, tokenizer=tokenizer, family=PHONEME)
 
@@ -91,22 +106,21 @@ def base_of(config: PhonemeConfig, store: Store) -> Base:
         )
     hearing = locate(section.encoder, revision=section.encoder_revision, download=config.model.download)
     _check_whisper(section.encoder, hearing.folder)
-    vocabulary = vocabulary_of(config, store, files.folder)
-    parts = Parts(
-        language_model=files.folder, hearing=hearing.folder, vocabulary=vocabulary,
-        prompt=None if section.prompt == ROWS else section.prompt, has_boundaries=section.boundary_tokens,
-        random_seed=config.training.seed if section.random_encoder else None, seed=config.training.seed,
-        has_ctc=section.ctc_weight > 0,
-    )  # fmt: skip
+    parts = Parts.of(config, files.folder, hearing.folder, vocabulary_of(config, store, files.folder))
+    revision = revision_of(files, hearing, parts.vocabulary)
     data = config.data
     encoder = parts.encoder(EncoderSettings(
         max_tokens=data.max_tokens, max_audio_seconds=data.max_audio_seconds, long=data.long
     ))  # fmt: skip
-    revision = f"{files.revision} + {hearing.revision} + {vocabulary.sha256[:16]}"
-    load: Callable[[str | None], TrainingModel] = lambda device: parts.load(  # noqa: E731
-        config.model, revision=revision, device=device
-    )
-    return Base(files=ModelFiles(files.folder, revision), family=PHONEME, encoder=encoder, load=load)
+    return Base(
+        files=ModelFiles(files.folder, revision), family=PHONEME, encoder=encoder,
+        load=lambda device: parts.load(config.model, revision=revision, device=device),
+    )  # fmt: skip
+
+
+def revision_of(files: ModelFiles, hearing: ModelFiles, vocabulary: PhoneVocabulary) -> str:
+    """Which language model, encoder and vocabulary a run has."""
+    return f"{files.revision} + {hearing.revision} + {vocabulary.sha256[:16]}"
 
 
 def vocabulary_of(config: PhonemeConfig, store: Store, folder: Path) -> PhoneVocabulary:

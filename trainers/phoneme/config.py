@@ -59,9 +59,9 @@ class PhonemeLora(LoraSection):
 class PhonemeSection(Section):
     """What hears, and what is said; only `triptych train phoneme` has this section."""
 
-    encoder: Annotated[Name, key("The speech encoder: a Whisper, as a folder or a name on the hub.", source=PHONEME)] = (
-        "openai/whisper-large-v3"
-    )
+    encoder: Annotated[
+        Name, key("The speech encoder: a Whisper, as a folder or a name on the hub.", source=PHONEME)
+    ] = "openai/whisper-large-v3"
     encoder_revision: Annotated[Name | None, key("Branch, tag or commit of it on the hub.")] = None
     random_encoder: Annotated[
         bool, key("Random weights in the encoder: the control that every result belongs beside.", source=OURS)
@@ -79,6 +79,10 @@ class PhonemeSection(Section):
     ctc_weight: Annotated[
         Number, key("Weight of the CTC loss of a linear layer over the frames; 0: there is no such layer.", source=OURS,
                     ge=0)
+    ] = 0.0  # fmt: skip
+    keep_states: Annotated[
+        Number, key("Gigabytes of memory for what the encoder makes of clips: each is heard once, not in every epoch.",
+                    source=OURS, ge=0)
     ] = 0.0  # fmt: skip
 
 

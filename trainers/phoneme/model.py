@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +21,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import PretrainedConfig
 
 from ...errors import UsageError
 
@@ -44,17 +45,24 @@ class PhonemeOutput:
     cache: Any = None
 
 
-class PhonemeModelConfig(PretrainedConfig):  # type: ignore[misc]
-    """The configurations of the parts, by the names that other models of sound have."""
+@dataclass
+class PartConfigs:
+    """The configurations of the parts, by the names that other models of sound have for them."""
 
-    model_type = "triptych_phoneme"
+    text_config: Any
+    audio_config: Any
+    model_type: str = "triptych_phoneme"
+    use_cache: bool = False
 
-    def __init__(self, text_config: Any = None, audio_config: Any = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.text_config, self.audio_config = text_config, audio_config
-
-    def get_text_config(self, *_: Any, **__: Any) -> Any:
+    def get_text_config(self, **_: Any) -> Any:
         return self.text_config
+
+    def to_dict(self) -> dict[str, Any]:
+        parts = {"text_config": self.text_config, "audio_config": self.audio_config}
+        return {"model_type": self.model_type, **{name: part.to_dict() for name, part in parts.items()}}
+
+    def to_json_string(self, **_: Any) -> str:
+        return json.dumps(self.to_dict(), default=str, indent=2)
 
 
 class NewTokens(nn.Module):
@@ -74,6 +82,33 @@ class NewTokens(nn.Module):
         return functional.linear(states, self.embedding if self.head is None else self.head)
 
 
+class KeptStates:
+    """What an encoder that is not trained makes of clips, kept in memory.
+
+    Clips are heard one by one: what is kept does not depend on the clips beside, so that a run that goes on computes
+    with the same numbers as one that was not stopped.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._states: dict[bytes, torch.Tensor] = {}
+
+    def of(self, features: torch.Tensor, frames: list[int], encoder: Any) -> torch.Tensor:
+        """The states of each clip up to the longest of its frames, with zeros behind the others."""
+        found = [self._one(clip, count, encoder) for clip, count in zip(features, frames, strict=True)]
+        return nn.utils.rnn.pad_sequence(found, batch_first=True)
+
+    def _one(self, clip: torch.Tensor, frames: int, encoder: Any) -> torch.Tensor:
+        key = hashlib.blake2b(clip.detach().float().cpu().numpy().tobytes(), digest_size=16).digest()
+        states = self._states.get(key)
+        if states is None or len(states) < frames:
+            states = encoder(clip[None]).last_hidden_state[0, :frames].clone()
+            size = states.numel() * states.element_size()
+            if self._bytes + size <= self._most:
+                self._states[key], self._bytes = states, self._bytes + size
+        return states[:frames]
+
+
 class PhonemeModel(nn.Module):
     """Hears a clip, and writes its phones.
 
@@ -84,21 +119,23 @@ class PhonemeModel(nn.Module):
         known: Those of them that the language model knows: their rows begin as they are there.
         ctc: How many phones a head over the frames tells apart; 0: there is none.
         seed: Of what begins with random weights.
+        kept_bytes: Of memory for what the encoder makes of clips: a clip that comes again is not heard again.
     """
 
     def __init__(
         self, encoder: Any, language_model: Any, *, tokens: list[int], sound: int, known: Collection[int] = (),
-        ctc: int = 0, seed: int = 0,
+        ctc: int = 0, seed: int = 0, kept_bytes: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.sound = sound
+        self._kept = KeptStates(kept_bytes) if kept_bytes else None
         self.audio_tower = encoder.eval().requires_grad_(False)
         self.language_model = language_model
         embedding, head = parts_of(language_model)
-        width, hidden = int(encoder.config.d_model), int(embedding.shape[1])
+        hidden = int(embedding.shape[1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.projector = nn.Linear(width, hidden)
+            self.projector = _projector(encoder, embedding)
             own_head = None if head is embedding else _rows(head, tokens, known)
             self.new_tokens = NewTokens(_rows(embedding, tokens, known), own_head)
             self.ctc_head = nn.Linear(hidden, 1 + ctc) if ctc else None
@@ -106,7 +143,7 @@ class PhonemeModel(nn.Module):
         place[tokens] = torch.arange(len(tokens))
         self.register_buffer("place", place, persistent=False)
         self.register_buffer("tokens", torch.tensor(tokens), persistent=False)
-        self.config = PhonemeModelConfig(language_model.config, encoder.config)
+        self.config = PartConfigs(language_model.config, encoder.config)
         own = embedding.device
         for part in (self.projector, self.new_tokens, self.ctc_head):
             if part is not None:
@@ -149,14 +186,18 @@ class PhonemeModel(nn.Module):
 
     def heard(self, features: torch.Tensor, is_sound: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The projected frames of each clip, and which of them the clip reaches."""
+        counts = is_sound.sum(1)
+        longest = int(counts.max())
+        if longest > ENCODER_FRAMES:
+            raise ValueError(f"a row has {longest} tokens of sound, and the encoder makes {ENCODER_FRAMES} frames")
         with torch.no_grad():
-            kind = next(self.audio_tower.parameters()).dtype
-            states = self.audio_tower(features.to(kind)).last_hidden_state
-        frames = torch.arange(states.shape[1], device=states.device) < is_sound.sum(1)[:, None]
-        if int(frames.sum()) != int(is_sound.sum()):
-            raise ValueError(f"a row has more tokens of sound than the {states.shape[1]} frames of the encoder")
-        longest = int(is_sound.sum(1).max())
-        return self.projector(states[:, :longest].to(self._kind)), frames[:, :longest]
+            features = features.to(next(self.audio_tower.parameters()).dtype)
+            if self._kept is None:
+                states = self.audio_tower(features).last_hidden_state[:, :longest]
+            else:
+                states = self._kept.of(features, counts.tolist(), self.audio_tower)
+        frames = torch.arange(longest, device=states.device) < counts[:, None]
+        return self.projector(states.to(self._kind)), frames
 
     @property
     def _kind(self) -> torch.dtype:
@@ -202,6 +243,21 @@ def parts_of(language_model: Any) -> tuple[torch.Tensor, torch.Tensor]:
         )
     same = embedding.weight is head.weight or embedding.weight.data_ptr() == head.weight.data_ptr()
     return embedding.weight, embedding.weight if same else head.weight
+
+
+def _projector(encoder: Any, embedding: torch.Tensor) -> nn.Linear:
+    """A linear layer whose first outputs are as large as embeddings.
+
+    Behind the encoder's last norm, with gains g and biases b, states have a mean square of (g^2 + b^2): what was a norm
+    of 1 in each direction before.
+    """
+    norm = encoder.layer_norm
+    power = float((norm.weight.detach().float() ** 2 + norm.bias.detach().float() ** 2).sum())
+    made = nn.Linear(int(encoder.config.d_model), embedding.shape[1])
+    with torch.no_grad():
+        made.weight.normal_(0.0, float(embedding.detach().float().std()) / power**0.5)
+        made.bias.zero_()
+    return made
 
 
 def _rows(matrix: torch.Tensor, tokens: list[int], known: Collection[int]) -> torch.Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.media.streams import MediaError
@@ -26,6 +26,9 @@ from ..sft.conversation_text import Piece
 from ..sft.labels import Tokens
 from .loss import CLASSES, COUNTS
 from .vocabulary import END, OTHERS, SOUND, START, PhoneVocabulary, check_prompt
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +181,20 @@ class PhoneEncoder(HearingEncoder):
 
     def join_media(self, rows: Sequence[Encoded], width: int) -> dict[str, Any]:
         import torch
-        from torch.nn.functional import pad
 
-        spectra = [row.media["spectrum"] for row in rows]
-        made = {"input_features": torch.stack([
-            pad(each.frames[:, :FRAMES], (0, max(0, FRAMES - each.frames.shape[1])), value=each.silence)
-            for each in spectra
-        ])}  # fmt: skip
+        made = {"input_features": self.join_spectra([row.media["spectrum"] for row in rows])}
         if self.needs_ctc:
             said = [self._said(row.labels.tolist()) for row in rows]
             made[CLASSES] = torch.tensor([each for row in said for each in row])
             made[COUNTS] = torch.tensor([len(row) for row in said])
         return made
+
+    def join_spectra(self, spectra: Sequence[Any]) -> torch.Tensor:
+        """Spectra with silence behind them, up to the 30 s of the encoder."""
+        import torch
+        from torch.nn.functional import pad
+
+        return torch.stack([
+            pad(each.frames[:, :FRAMES], (0, max(0, FRAMES - each.frames.shape[1])), value=each.silence)
+            for each in spectra
+        ])  # fmt: skip
