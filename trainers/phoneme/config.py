@@ -25,8 +25,8 @@ PROMPT = "请你做语音评测"
 ROWS = "rows"
 """As a prompt: the question of each row."""
 
-NEW_PARTS = ("projector", "new_tokens", "ctc_head")
-"""What has no weights before the first step."""
+NEW_PARTS = ("projector", "new_tokens")
+"""What has no weights before the first step, and is always there."""
 
 
 class PhonemeModelSection(ModelSection):
@@ -53,7 +53,7 @@ class PhonemeLora(LoraSection):
     r: Annotated[Whole, key("Rank of the matrices.", source=PHONEME, ge=1)] = 64
     whole: Annotated[
         Components, key("Parts whose own weights are trained too; one that a model lacks is skipped.", source=PHONEME)
-    ] = NEW_PARTS
+    ] = ("projector", "new_tokens", "ctc_head")
 
 
 class PhonemeSection(Section):
@@ -114,5 +114,5 @@ class PhonemeConfig(RunConfig):
     def remarks(self) -> Iterator[str]:
         if self.phoneme.random_encoder:
             yield "phoneme.random_encoder: the encoder's weights are random: this run is a control"
-        if self.lora is not None and (left := set(NEW_PARTS[:2]).difference(self.lora.whole)):
+        if self.lora is not None and (left := set(NEW_PARTS).difference(self.lora.whole)):
             yield f"lora.whole: {' and '.join(sorted(left))} begin with random weights and are not trained"

@@ -106,7 +106,7 @@ def _write(found: Run, model: Any, kind: str, folder: Path) -> None:
     with quiet_transformers():
         language.to(dtype).save_pretrained(folder / LANGUAGE_MODEL)
         found.parts.vocabulary.save(folder / LANGUAGE_MODEL, tokenizer)
-        encoder = model.audio_tower.to(dtype)
+        encoder = model.audio_tower.encoder.to(dtype)
         encoder.config.architectures = [ALONE]
         encoder.save_pretrained(folder / ENCODER)
         AutoFeatureExtractor.from_pretrained(found.parts.hearing).save_pretrained(folder / ENCODER)

@@ -185,8 +185,8 @@ def _predictions(
     for clip in clips:
         fields: dict[str, Any] = {name: value for name, value in made.items() if value is not None}
         if (heard := clip.heard) is not None:
-            fields |= {"confidences": [round(each.confidence, 6) for each in heard.phones],
-                       "confidence_of_end": round(heard.end, 6), "finish": heard.finish, "seconds": heard.seconds}  # fmt: skip
+            fields["confidences"] = [round(each.confidence, 6) for each in heard.phones]
+            fields |= {"confidence_of_end": round(heard.end, 6), "finish": heard.finish, "seconds": heard.seconds}
             if heard.cut_seconds:
                 fields["cut_seconds"] = round(heard.cut_seconds, 3)
         if clip.pronunciation is not None:

@@ -65,7 +65,7 @@ class PartConfigs:
         return json.dumps(self.to_dict(), default=str, indent=2)
 
 
-class NewTokens(nn.Module):
+class NewTokens(nn.Module):  # type: ignore[misc]
     """The rows of tokens in the embedding of a language model, and in its head unless both are one matrix."""
 
     def __init__(self, embedding: torch.Tensor, head: torch.Tensor | None) -> None:
@@ -82,34 +82,56 @@ class NewTokens(nn.Module):
         return functional.linear(states, self.embedding if self.head is None else self.head)
 
 
-class KeptStates:
-    """What an encoder that is not trained makes of clips, kept in memory.
+class Hearing(nn.Module):  # type: ignore[misc]
+    """An encoder that is not trained.
 
-    Clips are heard one by one: what is kept does not depend on the clips beside, so that a run that goes on computes
-    with the same numbers as one that was not stopped.
+    Args:
+        kept_bytes: Of memory for what it makes of clips: one that comes again is not heard again. Then clips are heard
+            one by one: what is kept does not depend on the clips beside, so that a run that goes on computes with the
+            same numbers as one that was not stopped.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._bytes = most, 0
+    def __init__(self, encoder: Any, kept_bytes: int) -> None:
+        super().__init__()
+        self.encoder = encoder.eval().requires_grad_(False)
+        self._most, self._bytes = kept_bytes, 0
         self._states: dict[bytes, torch.Tensor] = {}
 
-    def of(self, features: torch.Tensor, frames: list[int], encoder: Any) -> torch.Tensor:
-        """The states of each clip up to the longest of its frames, with zeros behind the others."""
-        found = [self._one(clip, count, encoder) for clip, count in zip(features, frames, strict=True)]
-        return nn.utils.rnn.pad_sequence(found, batch_first=True)
+    def train(self, mode: bool = True) -> Hearing:
+        """It stays as it is: nothing of it is dropped."""
+        return self
 
-    def _one(self, clip: torch.Tensor, frames: int, encoder: Any) -> torch.Tensor:
-        key = hashlib.blake2b(clip.detach().float().cpu().numpy().tobytes(), digest_size=16).digest()
+    @property
+    def config(self) -> Any:
+        return self.encoder.config
+
+    def forward(self, features: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """The states of clips up to the longest of their frames.
+
+        Args:
+            features: Log-mel spectra of 30 s.
+            frames: How many frames of 20 ms each clip reaches.
+        """
+        features = features.to(next(self.encoder.parameters()).dtype)
+        with torch.no_grad():
+            if self._most:
+                found = [self._once(clip, count) for clip, count in zip(features, frames.tolist(), strict=True)]
+                return nn.utils.rnn.pad_sequence(found, batch_first=True)
+            states: torch.Tensor = self.encoder(features).last_hidden_state
+            return states[:, : int(frames.max())]
+
+    def _once(self, clip: torch.Tensor, frames: int) -> torch.Tensor:
+        key = hashlib.blake2b(clip.float().cpu().numpy().tobytes(), digest_size=16).digest()
         states = self._states.get(key)
         if states is None or len(states) < frames:
-            states = encoder(clip[None]).last_hidden_state[0, :frames].clone()
+            states = self.encoder(clip[None]).last_hidden_state[0, :frames].clone()
             size = states.numel() * states.element_size()
             if self._bytes + size <= self._most:
                 self._states[key], self._bytes = states, self._bytes + size
         return states[:frames]
 
 
-class PhonemeModel(nn.Module):
+class PhonemeModel(nn.Module):  # type: ignore[misc]
     """Hears a clip, and writes its phones.
 
     Args:
@@ -128,8 +150,7 @@ class PhonemeModel(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.sound = sound
-        self._kept = KeptStates(kept_bytes) if kept_bytes else None
-        self.audio_tower = encoder.eval().requires_grad_(False)
+        self.audio_tower = Hearing(encoder, kept_bytes)
         self.language_model = language_model
         embedding, head = parts_of(language_model)
         hidden = int(embedding.shape[1])
@@ -141,23 +162,19 @@ class PhonemeModel(nn.Module):
             self.ctc_head = nn.Linear(hidden, 1 + ctc) if ctc else None
         place = torch.full((max(len(embedding), max(tokens) + 1),), -1, dtype=torch.long)
         place[tokens] = torch.arange(len(tokens))
-        self.register_buffer("place", place, persistent=False)
-        self.register_buffer("tokens", torch.tensor(tokens), persistent=False)
-        self.config = PartConfigs(language_model.config, encoder.config)
         own = embedding.device
+        self.place: torch.Tensor
+        self.tokens: torch.Tensor
+        self.register_buffer("place", place.to(own), persistent=False)
+        self.register_buffer("tokens", torch.tensor(tokens, device=own), persistent=False)
+        self.config = PartConfigs(language_model.config, encoder.config)
         for part in (self.projector, self.new_tokens, self.ctc_head):
             if part is not None:
                 part.to(own)
-        self.place, self.tokens = self.place.to(own), self.tokens.to(own)
 
     @property
     def is_gradient_checkpointing(self) -> bool:
         return bool(getattr(self.language_model, "is_gradient_checkpointing", False))
-
-    def train(self, mode: bool = True) -> PhonemeModel:
-        super().train(mode)
-        self.audio_tower.eval()
-        return self
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, input_features: torch.Tensor | None = None,
@@ -190,12 +207,7 @@ class PhonemeModel(nn.Module):
         longest = int(counts.max())
         if longest > ENCODER_FRAMES:
             raise ValueError(f"a row has {longest} tokens of sound, and the encoder makes {ENCODER_FRAMES} frames")
-        with torch.no_grad():
-            features = features.to(next(self.audio_tower.parameters()).dtype)
-            if self._kept is None:
-                states = self.audio_tower(features).last_hidden_state[:, :longest]
-            else:
-                states = self._kept.of(features, counts.tolist(), self.audio_tower)
+        states = self.audio_tower(features, counts)
         frames = torch.arange(longest, device=states.device) < counts[:, None]
         return self.projector(states.to(self._kind)), frames
 

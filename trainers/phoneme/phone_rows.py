@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +154,7 @@ class PhoneEncoder(HearingEncoder):
 
     def frames(self, samples: int) -> int:
         """The frames that the encoder makes of a clip."""
-        spectra = -(-samples // self.log_mel.hop)
+        spectra = -(-samples // int(self.log_mel.hop))
         if spectra < 1:
             raise MediaError("too_short", "the clip has no samples")
         return (spectra - 1) // 2 + 1
@@ -175,7 +176,7 @@ class PhoneEncoder(HearingEncoder):
     def _check_ctc(self, tokens: Tokens) -> None:
         """CTC has a frame for each phone, and one between two that are the same."""
         said, frames = self._said(tokens.labels), tokens.ids.count(self.sound_id)
-        needed = len(said) + sum(one == other for one, other in zip(said, said[1:], strict=False))
+        needed = len(said) + sum(one == other for one, other in pairwise(said))
         if needed > frames:
             raise BadRow("too_many_phones", f"{len(said)} phones in {frames} frames; CTC needs {needed}")
 

@@ -35,7 +35,7 @@ class AlignedPhone:
     """A phone that should be said beside one that was heard.
 
     Attributes:
-        operation: `equal`, `substitution`, `deletion`, `insertion`; of silence `silence`, or `pause` where it should not
+        operation: `equal`, `substitution`, `deletion`, `insertion`; of silence `silence`, or `pause` where none should
             be.
         canonical, said: Empty where there is none.
         confidence: Of what was heard.

@@ -99,11 +99,14 @@ class PhoneVocabulary:
             UsageError: No label is there so often; or a label is a token already.
         """
         counts: Counter[str] = Counter()
+        sets: set[str] = set()
         for number in range(len(rows)):
             try:
-                counts.update(rows[number].turns[-1].text.split())
+                row = rows[number]
             except BadRow:  # it is named where rows are measured
                 continue
+            counts.update(row.turns[-1].text.split())
+            sets.add(str(row.columns.get("phone_set", OWN)))
         kept = {phone: count for phone, count in counts.items() if count >= min_freq}
         if not kept:
             raise UsageError(
@@ -114,8 +117,7 @@ class PhoneVocabulary:
                 f"{rows.where}: {len(kept):,} different words in its answers: they are no phones.",
                 hint="export phones: triptych export phoneme",
             )
-        options = rows.reader.version.manifest.get("options") or {}
-        found = str(options.get("phones") or OWN)
+        found = sets.pop() if len(sets) == 1 else OWN
         rare = {phone: count for phone, count in counts.items() if count < min_freq}
         return cls(tuple(kept), found if found in SILENCE else OWN, kept, rare)
 
