@@ -16,7 +16,7 @@ from ..runs.prepare import Base
 from ..sft.conversation_encoder import EncoderSettings
 from .config import ROWS, PhonemeConfig
 from .phone_rows import PhoneEncoder
-from .vocabulary import SOUND, PhoneVocabulary, rows_of
+from .vocabulary import SOUND, PhoneVocabulary, Said, rows_of
 
 if TYPE_CHECKING:
     from .model import PhonemeModel
@@ -127,11 +127,18 @@ def vocabulary_of(config: PhonemeConfig, store: Store, folder: Path) -> PhoneVoc
     """The vocabulary that the configuration names, or that of the rows.
 
     Raises:
-        UsageError: It was built for another language model.
+        UsageError: It was built for another language model; or one prompt would replace different questions.
     """
+    rows = rows_of(config.data.train, store=store, allow_held_out=config.data.allow_held_out)
+    said = Said.of(rows)
+    if len(said.questions) > 1 and config.phoneme.prompt != ROWS:
+        raise UsageError(
+            f"phoneme.prompt: one prompt would take the place of {len(said.questions)} different questions of"
+            f" {rows.where}: {said.questions[0]!r:.60}, {said.questions[1]!r:.60} ...",
+            hint="phoneme.prompt: rows keeps them; or export with one question: --phone-prompt",
+        )
     if config.model.tokenizer is None:
-        rows = rows_of(config.data.train, store=store, allow_held_out=config.data.allow_held_out)
-        return PhoneVocabulary.of_export(rows, min_freq=config.phoneme.min_freq)
+        return PhoneVocabulary.of_export(rows, min_freq=config.phoneme.min_freq, said=said)
     found = PhoneVocabulary.open(config.model.tokenizer)
     with quiet_transformers(), damage_of(config.model.tokenizer):
         from transformers import AutoTokenizer

@@ -42,6 +42,38 @@ def token_of(phone: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What rows ask and answer.
+
+    Attributes:
+        counts: The words of their answers, in the order in which they come first.
+        phone_set: The set that they say they are of.
+        questions: What is asked, each once.
+    """
+
+    counts: Mapping[str, int]
+    phone_set: str
+    questions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rows: TrainingRows) -> Said:
+        """Read all rows; those that cannot be trained on are named where rows are measured."""
+        counts: Counter[str] = Counter()
+        sets: set[str] = set()
+        questions: dict[str, None] = {}
+        for number in range(len(rows)):
+            try:
+                row = rows[number]
+            except BadRow:
+                continue
+            counts.update(row.turns[-1].text.split())
+            sets.add(str(row.columns.get("phone_set", OWN)))
+            questions[row.turns[0].text.strip()] = None
+        found = sets.pop() if len(sets) == 1 else OWN
+        return cls(counts, found if found in SILENCE else OWN, tuple(questions))
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneVocabulary:
     """The phones of an export.
 
@@ -89,24 +121,18 @@ class PhoneVocabulary:
     # ---- making and reading
 
     @classmethod
-    def of_export(cls, rows: TrainingRows, *, min_freq: int = 1) -> PhoneVocabulary:
-        """Count the phones of all rows: the words of their answers.
+    def of_export(cls, rows: TrainingRows, *, min_freq: int = 1, said: Said | None = None) -> PhoneVocabulary:
+        """The phones of all rows: the words of their answers.
 
         Args:
+            said: What the rows say, where it is known.
             min_freq: How often a label must be there to be a phone.
 
         Raises:
             UsageError: No label is there so often; or a label is a token already.
         """
-        counts: Counter[str] = Counter()
-        sets: set[str] = set()
-        for number in range(len(rows)):
-            try:
-                row = rows[number]
-            except BadRow:  # it is named where rows are measured
-                continue
-            counts.update(row.turns[-1].text.split())
-            sets.add(str(row.columns.get("phone_set", OWN)))
+        said = said or Said.of(rows)
+        counts = said.counts
         kept = {phone: count for phone, count in counts.items() if count >= min_freq}
         if not kept:
             raise UsageError(
@@ -117,9 +143,8 @@ class PhoneVocabulary:
                 f"{rows.where}: {len(kept):,} different words in its answers: they are no phones.",
                 hint="export phones: triptych export phoneme",
             )
-        found = sets.pop() if len(sets) == 1 else OWN
         rare = {phone: count for phone, count in counts.items() if count < min_freq}
-        return cls(tuple(kept), found if found in SILENCE else OWN, kept, rare)
+        return cls(tuple(kept), said.phone_set, kept, rare)
 
     @classmethod
     def open(cls, folder: Path) -> PhoneVocabulary:

@@ -52,7 +52,9 @@ def test_phones_are_those_of_the_rows_in_the_order_in_which_they_come(rows: Trai
     assert set(often.rare) == set(said) - set(often.phones) == {"hh", "ae", "d"}
 
 
-def test_a_phone_is_one_token_and_no_part_of_words(encoder: PhoneEncoder, language_model: Callable[[str], Path]) -> None:
+def test_a_phone_is_one_token_and_no_part_of_words(
+    encoder: PhoneEncoder, language_model: Callable[[str], Path]
+) -> None:
     from transformers import AutoTokenizer
 
     plain, made = AutoTokenizer.from_pretrained(language_model("tied")), encoder.tokenizer
@@ -122,7 +124,10 @@ def test_features_are_those_of_the_encoders_own_extractor(
     sounds = [soundfile.read(clips(seconds), dtype="float32")[0] for seconds in (0.31, 1.2)]
     wanted = WhisperFeatureExtractor(feature_size=80)(sounds, sampling_rate=16_000, return_tensors="pt")
     assert torch.allclose(batch["input_features"], wanted.input_features, atol=1e-5)
-    assert batch["ctc_counts"].tolist() == [2, 2] and batch["ctc_classes"].tolist()[:2] == batch["ctc_classes"].tolist()[2:]
+    assert (
+        batch["ctc_counts"].tolist() == [2, 2]
+        and batch["ctc_classes"].tolist()[:2] == batch["ctc_classes"].tolist()[2:]
+    )
 
 
 def test_a_row_that_would_be_learned_wrongly_is_refused(encoder: PhoneEncoder, clips: Callable[[float], Path]) -> None:
