@@ -12,9 +12,9 @@ P are pauses: silence between the first and the last phone that should not be th
 that is the phone before or after it. M are the phones that were heard: M - 1 places lie between them. Without a label
 of silence among the model's phones no pause can be heard, and fluency is unknown.
 
-The three names are those of the assessment of pronunciation in Azure AI Speech: there accuracy is how closely phones
-match a native speaker's, completeness "the ratio of pronounced words to the input reference text", and fluency how
-closely silent breaks between words do. Formulas over phones are Triptych's. They say how alike two sequences are, and
+The three names are those of the assessment of pronunciation in Azure AI Speech: there accuracy is the likeness of
+phones to a native speaker's, completeness the share of words that were pronounced, and fluency the likeness of breaks
+between words. Formulas over phones are Triptych's. They say how alike two sequences are, and
 were never held against the marks of teachers.
 """
 
