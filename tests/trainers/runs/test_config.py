@@ -119,7 +119,7 @@ def test_a_model_that_no_hub_has_is_named_as_what_is_meant(read: Read) -> None:
          "leave it out"),
         ("stages:\n  - {train: [tower], steps: 1}\n  - {train: all}", "4: stages.0.train.0: 'tower' is no part "
          "of a model; parts: all, encoder_top: N, audio_tower, projector, visual, visual_projector, language_model, "
-         "experts, router, lm_head"),
+         "experts, router, lm_head, new_tokens, ctc_head"),
         ("stages:\n  - {train: projector}\n  - {train: all}", "4: stages.0: how long is this stage? give epochs "
          "or steps; only the last may go on to the end"),
         ("stages: [{train: all}]\nlora: {}", "3: stages: stages train weights themselves: remove stages or the "
