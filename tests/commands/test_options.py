@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import typer
 import typer.main
 from support.command_line import run
 from support.places import ROOT
-from triptych import api
+from triptych import api, cli
 from triptych.commands import reference
 from triptych.commands.help import add, group
 from triptych.commands.parameters import takes
@@ -47,10 +48,15 @@ COMMANDS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1)
+def program() -> Any:
+    return typer.main.get_command(cli.app)
+
+
 def command(words: list[str]) -> Any:
-    found = typer.main.get_command(__import__("triptych.cli").cli.app)
+    found = program()
     for word in words:
-        found = found.commands[word]  # type: ignore[attr-defined]
+        found = found.commands[word]
     return found
 
 

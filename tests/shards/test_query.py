@@ -32,6 +32,13 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return imported.bring_in(folder / "store", "speech", imported.speech_rows(folder / "in", 6), folder)
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three utterances, for tests that annotate one key each."""
+    folder = tmp_path_factory.mktemp("three")
+    return imported.bring_in(folder / "store", "speech", imported.speech_rows(folder / "in", 3), folder)
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """Three utterances of one test alone."""
@@ -210,15 +217,15 @@ def test_an_at_that_names_nothing_is_a_wrong_usage(held: Path, at: str) -> None:
         ("words", '[{"text": "a", "start_s": 0, "end_s": 0.5}]', [{"text": "a", "start_s": 0.0, "end_s": 0.5}]),
     ],
 )
-def test_a_known_key_stands_in_for_the_typed_column(own: Path, key: str, value: str, expected: Any) -> None:
-    was = first(own, key)
-    triptych.annotate(FIRST, key, value, store=own, producer="test")
-    assert first(own, key) == expected
-    assert first(own, key, "samples_as_pulled") == was
-    assert ask(own, "select id, key, value, producer from annotations") == [
+def test_a_known_key_stands_in_for_the_typed_column(three: Path, key: str, value: str, expected: Any) -> None:
+    was = first(three, key)
+    triptych.annotate(FIRST, key, value, store=three, producer="test")
+    assert first(three, key) == expected
+    assert first(three, key, "samples_as_pulled") == was
+    assert ask(three, f"select id, key, value, producer from annotations where key = '{key}'") == [
         {"id": FIRST, "key": key, "value": value, "producer": "test"}
     ]
-    (other,) = ask(own, f"select {key} as value from samples where id = 'speech/train/utt001'")
+    (other,) = ask(three, f"select {key} as value from samples where id = 'speech/train/utt001'")
     assert other["value"] != expected
 
 
@@ -239,10 +246,10 @@ def test_an_unknown_key_lands_in_extra_and_the_latest_wins(own: Path) -> None:
      ("messages", '[{"role": "user"}]'),
      *((name, "x") for name in COLUMNS if name in ("id", "dataset", "audio", "license", "panel", "extra", "source"))],
 )  # fmt: skip
-def test_a_value_that_no_query_could_read_is_refused_when_it_is_written(own: Path, key: str, value: str) -> None:
+def test_a_value_that_no_query_could_read_is_refused_when_it_is_written(held: Path, key: str, value: str) -> None:
     with pytest.raises(UsageError):
-        triptych.annotate(FIRST, key, value, store=own)
-    assert ask(own, "select count(*) as n from annotations") == [{"n": 0}]
+        triptych.annotate(FIRST, key, value, store=held)
+    assert ask(held, "select count(*) as n from annotations") == [{"n": 0}]
 
 
 def test_a_bad_value_from_elsewhere_stops_no_query(own: Path) -> None:

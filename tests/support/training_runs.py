@@ -94,23 +94,24 @@ def phones(folder: Path, *, rows: int = 8) -> Path:
     return store
 
 
-def phoneme_config(model: Path, whisper: Path, out: Path, **sections: Any) -> Any:
+def phoneme_config(language_model: Path, whisper: Path, out: Path, **sections: Any) -> Any:
     """The configuration of a short run of phones."""
     from triptych.trainers.phoneme.config import PhonemeConfig
 
-    own = {"model": {"gradient_checkpointing": False}, "lora": {"r": 4, "dropout": 0.1}}
-    phoneme = {"encoder": str(whisper), **sections.pop("phoneme", {})}
-    return config_of(model, out, train="phones", of=PhonemeConfig, phoneme=phoneme, **{**own, **sections})
+    own = {"model": {"base_model": str(language_model), "gradient_checkpointing": False},
+           "lora": {"r": 4, "dropout": 0.1}, **sections}  # fmt: skip
+    own["phoneme"] = {"encoder": str(whisper), **own.get("phoneme", {})}
+    return _config(PhonemeConfig, language_model, out, "phones", own)
 
 
-def config_of(model: Path, out: Path, *, train: str = "talk", of: Any = None, **sections: Any) -> Any:
-    """The configuration of a short run; sections replace those that are here, key by key.
-
-    Args:
-        of: The kind of configuration; default: `RunConfig`.
-    """
+def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -> Any:
+    """The configuration of a short run; sections replace those that are here, key by key."""
     from triptych.trainers.runs.config.sections import RunConfig
 
+    return _config(RunConfig, model, out, train, sections)
+
+
+def _config(kind: Any, model: Path, out: Path, train: str, sections: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {
         "model": {"base_model": str(model)},
         "data": {"train": train, "workers": 0},
@@ -120,7 +121,7 @@ def config_of(model: Path, out: Path, *, train: str = "talk", of: Any = None, **
     }
     for section, keys in sections.items():
         values[section] = {**values[section], **keys} if isinstance(values.get(section), dict) else keys
-    return (of or RunConfig).model_validate(values)
+    return kind.model_validate(values)
 
 
 def train(config: Any, store: Path, *, resume: bool = False) -> Any:

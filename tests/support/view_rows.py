@@ -11,10 +11,11 @@ import duckdb
 import pyarrow as pa
 from triptych.converters.export.expand import expand, expansions_of
 from triptych.converters.export.media.plan import DERIVED
+from triptych.converters.export.render import _empty
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import View, ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
-from triptych.converters.views.prepare import OUTSIDE, TOOLS, create_macros, create_prompts, with_prepared
+from triptych.converters.views.prepare import OUTSIDE, WITH_LOSS, create_macros, create_prompts, with_prepared
 from triptych.converters.views.statement import row_statement
 from triptych.shards.sample import SCHEMA
 
@@ -46,14 +47,12 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
     choose(connection, ExportFilter(), facts=facts)
     expand(connection, expansions_of(view_named(view), options))
-    place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+    placed = place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
     statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
-    roles = {turn["role"] for each in samples for turn in each.get("messages") or ()}
-    query = with_prepared(
-        statement, options, empty=frozenset() if roles & {"tool_call", "tool_response"} else frozenset(TOOLS)
-    )
+    query = with_prepared(statement, options, empty=_empty(connection, with_loss=WITH_LOSS in placed))
     create_macros(connection, options, query)
-    relation = connection.sql(query)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS {query}")
+    relation = connection.sql("FROM made")
     as_json = [name for name, type_ in zip(relation.columns, relation.types, strict=True) if str(type_) == "JSON"]
     made = relation.to_arrow_table().to_pylist()
     for each in made:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...shards.store.store import Store
+from ..data.training_rows import TrainingRows
 from ..models.families import PHONEME, TEXT, family_of
 from ..models.model_files import ModelFiles, locate
 from ..models.model_loading import damage_of, quiet_transformers, read_config, read_model, require_torch
@@ -16,7 +16,7 @@ from ..runs.prepare import Base
 from ..sft.conversation_encoder import EncoderSettings
 from .config import ROWS, PhonemeConfig
 from .phone_rows import PhoneEncoder
-from .vocabulary import SOUND, PhoneVocabulary, Said, rows_of
+from .vocabulary import SOUND, PhoneVocabulary, Said
 
 if TYPE_CHECKING:
     from .model import PhonemeModel
@@ -90,7 +90,7 @@ class Parts:
         return replace(read, model=model, processor=tokenizer, tokenizer=tokenizer, family=PHONEME)
 
 
-def base_of(config: PhonemeConfig, store: Store) -> Base:
+def base_of(config: PhonemeConfig, rows: TrainingRows) -> Base:
     """What a run is made of, before anything is loaded.
 
     Raises:
@@ -106,7 +106,7 @@ def base_of(config: PhonemeConfig, store: Store) -> Base:
         )
     hearing = locate(section.encoder, revision=section.encoder_revision, download=config.model.download)
     _check_whisper(section.encoder, hearing.folder)
-    parts = Parts.of(config, files.folder, hearing.folder, vocabulary_of(config, store, files.folder))
+    parts = Parts.of(config, files.folder, hearing.folder, vocabulary_of(config, rows, files.folder))
     revision = revision_of(files, hearing, parts.vocabulary)
     data = config.data
     encoder = parts.encoder(EncoderSettings(
@@ -123,13 +123,12 @@ def revision_of(files: ModelFiles, hearing: ModelFiles, vocabulary: PhoneVocabul
     return f"{files.revision} + {hearing.revision} + {vocabulary.sha256[:16]}"
 
 
-def vocabulary_of(config: PhonemeConfig, store: Store, folder: Path) -> PhoneVocabulary:
+def vocabulary_of(config: PhonemeConfig, rows: TrainingRows, folder: Path) -> PhoneVocabulary:
     """The vocabulary that the configuration names, or that of the rows.
 
     Raises:
         UsageError: It was built for another language model; or one prompt would replace different questions.
     """
-    rows = rows_of(config.data.train, store=store, allow_held_out=config.data.allow_held_out)
     said = Said.of(rows)
     if len(said.questions) > 1 and config.phoneme.prompt != ROWS:
         raise UsageError(

@@ -14,6 +14,7 @@ from .options import BuildVocabularyOptions, PhonemeInferOptions
 if TYPE_CHECKING:
     from ...options.arguments import PhonemeBuildVocabularyArguments, PhonemeInferArguments, TrainPhonemeArguments
     from ..runs.preflight.report import Preflight
+    from ..runs.records.run_line import Lines
     from ..runs.result import RunResult
     from .infer import PhonemeInferResult
 
@@ -27,6 +28,7 @@ def train_phoneme(
     store: PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
     **options: Unpack[TrainPhonemeArguments],
 ) -> RunResult | Preflight:
     """Train a language model to write the phones that a frozen Whisper encoder hears.
@@ -39,6 +41,7 @@ def train_phoneme(
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         progress: Called with the number of steps that are over, and their number.
         notes: Called with what is worth a note about the configuration.
+        lines: Called with what the log says of the run's start, steps and scores; `str(line)` is its text.
         {options}
 
     Returns:
@@ -49,7 +52,7 @@ def train_phoneme(
         ProblemsFound: Rows cannot be trained on; or the loss is no longer a number.
         DamagedError: A file of a model, the export or the run is damaged; sound does not reach the model.
     """
-    return train_phoneme_with(export, store, TrainOptions.of(**options), progress, notes)
+    return train_phoneme_with(export, store, TrainOptions.of(**options), progress, notes, lines)
 
 
 def train_phoneme_with(
@@ -58,13 +61,16 @@ def train_phoneme_with(
     options: TrainOptions,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
 ) -> RunResult | Preflight:
     """`train_phoneme` with options that are already parsed."""
     from ..runs.request import train_by_request
     from .config import PhonemeConfig
     from .train import phoneme
 
-    return train_by_request(PhonemeConfig, phoneme, export, store, options, progress=progress, notes=notes)
+    return train_by_request(
+        PhonemeConfig, phoneme, export, store, options, progress=progress, notes=notes, lines=lines
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

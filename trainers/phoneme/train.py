@@ -24,7 +24,7 @@ def phoneme(config: PhonemeConfig) -> Recipe:
     """The recipe of a run of phones."""
 
     return Recipe(
-        name=NAME, base=lambda given, store: base_of(config, store), begin=_begin,
+        name=NAME, base=lambda _, rows: base_of(config, rows), begin=_begin,
         objective=lambda towers: PhoneLoss(ctc_weight=config.phoneme.ctc_weight, towers=towers),
     )  # fmt: skip
 

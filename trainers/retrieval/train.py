@@ -30,6 +30,7 @@ from .term_rows import TEST, TRAIN, VALIDATION, TermRows
 if TYPE_CHECKING:
     from ..runs.loop.checkpoints import Checkpoint, Checkpoints
     from ..runs.loop.trainer import RunTrainer
+    from ..runs.records.run_line import Lines
     from .projections import Projections
 
 NAME = "contrastive"
@@ -87,8 +88,9 @@ class _Prepared:
 
 
 def train(
-    config: ContrastiveConfig, *, store: Store, resume: bool = False, progress: Progress | None = None
-) -> ContrastiveResult:
+    config: ContrastiveConfig, *, store: Store, resume: bool = False, progress: Progress | None = None,
+    lines: Lines | None = None,
+) -> ContrastiveResult:  # fmt: skip
     """Train a retriever.
 
     Raises:
@@ -110,12 +112,12 @@ def train(
         checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
         begin = where_to_begin(folder, checkpoints, resume=resume)
         prepared = _prepare(config, store, cache=folder / VECTORS)
-        return _trained(config, prepared, checkpoints, begin, store=store, progress=progress)
+        return _trained(config, prepared, checkpoints, begin, store=store, progress=progress, lines=lines)
 
 
 def _trained(
     config: ContrastiveConfig, prepared: _Prepared, checkpoints: Checkpoints, begin: Checkpoint | None, *, store: Store,
-    progress: Progress | None,
+    progress: Progress | None, lines: Lines | None,
 ) -> ContrastiveResult:  # fmt: skip
     """Train what was prepared, from a checkpoint on."""
     from ..runs.loop.stop_signals import Stopped, stop_signals
@@ -126,7 +128,7 @@ def _trained(
     model = _projections(config, prepared)
     with stop_signals() as stop:
         facts = _facts(config, prepared, store)
-        record = RunRecord(config.folder, facts, from_step=0 if begin is None else begin.step)
+        record = RunRecord(config.folder, facts, from_step=0 if begin is None else begin.step, lines=lines)
         trainer = _trainer(config, prepared, model, checkpoints, stop, Observers(record=record, progress=progress))
         if begin is not None:
             trainer.restore(begin)
