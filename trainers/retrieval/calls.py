@@ -16,8 +16,8 @@ from .options import RetrieveOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import RetrieveArguments, TrainContrastiveArguments
-    from .retriever import HeardTerm
-    from .train import ContrastiveResult
+    from .long_sound import HeardTerm
+    from .result import ContrastiveResult
 
 PathLike = str | Path
 
@@ -103,11 +103,13 @@ def train_contrastive_with(
     for note in read.notes:
         if notes is not None:
             notes(note)
-    from .train import plan, train
-
     opened = Store.open(store)
     if options.dry_run:
-        return plan(read.config, store=opened)
+        from .preflight import preflight
+
+        return preflight(read.config, store=opened)
+    from .train import train
+
     return train(read.config, store=opened, resume=options.resume, progress=progress)
 
 
