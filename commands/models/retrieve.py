@@ -9,16 +9,16 @@ import typer
 
 from ...errors import ProblemsFound
 from ...trainers.retrieval.options import RetrieveOptions
-from ...trainers.retrieval.scores_page import PAGE, parts_of
+from ...trainers.retrieval.scores.page import PAGE, parts_of
 from ...trainers.runs.options import TrainOptions
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.retrieval.calls import RetrieveResult
-    from ...trainers.retrieval.metrics import RetrievalScores
     from ...trainers.retrieval.preflight import ContrastivePreflight
     from ...trainers.retrieval.result import ContrastiveResult
+    from ...trainers.retrieval.scores.metrics import RetrievalScores
 
 EXAMPLES = """
 triptych retrieve runs/terms clip.wav

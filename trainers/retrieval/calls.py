@@ -16,8 +16,8 @@ from .options import RetrieveOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import RetrieveArguments, TrainContrastiveArguments
-    from .long_sound import HeardTerm
     from .result import ContrastiveResult
+    from .search.long_sound import HeardTerm
 
 PathLike = str | Path
 
@@ -138,7 +138,7 @@ def retrieve_with(
     run: Path, audio: Iterable[Path], options: RetrieveOptions, progress: Callable[[int, int], None] | None = None
 ) -> RetrieveResult:
     """`retrieve` with options that are already parsed."""
-    from .retriever import Retriever
+    from .search.retriever import Retriever
 
     paths = list(_recordings(audio))
     if not paths:

@@ -19,7 +19,7 @@ from ..runs.config.sections import (
     off_by_name,
 )
 from ..runs.config.values import Name, Number, Whole, key, names
-from .loss import LossSettings
+from .objective.loss import LossSettings
 
 LAUNCHER = "InfiniSST's launcher"
 SLICE = 1000

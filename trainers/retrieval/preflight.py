@@ -8,61 +8,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE
-from ..models.adapters import ComponentShare, trainable_by_component
+from ..models.adapters import trainable_by_component
 from ..models.model_loading import require_torch
 from ..models.training_model import dtype_on
 from ..runs.loop.rates import schedule_of
 from ..runs.preflight import settings
 from ..runs.preflight.memory import FULL, Memory, memory_measured
 from ..runs.preflight.report import ERROR, WARNING, Finding, ordered
-from ..runs.preflight.step_time import StepTime, Tried, try_steps
+from ..runs.preflight.step_time import Tried, try_steps
 from .config import ContrastiveConfig
-from .encoders import device_here
-from .glossary_index import require_faiss
+from .model.encoders import device_here
+from .model.row_vectors import RowVectors, heard
+from .model.trained_parts import FAMILY
 from .prepare import Encoders, Prepared, open_rows, prepared_of
-from .result import ContrastiveResult, result_of
-from .row_vectors import RowVectors, heard
+from .result import ContrastivePreflight, ContrastiveResult, result_of
+from .search.glossary_index import require_faiss
 from .term_rows import TEST, TRAIN, VALIDATION, TermRow, TermRows
-from .trained_parts import FAMILY
 
 if TYPE_CHECKING:
-    from .metrics import Vectors
+    from .scores.metrics import Vectors
 
 CLIPS, TEXTS = 8, 64
 """Clips and texts that are encoded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContrastivePreflight:
-    """What a run would be, beside its rows.
-
-    Attributes:
-        device, dtype: Where it would compute, and in what.
-        components: What would be trained of each part of the model.
-        frozen: Weights of encoders that are not trained.
-        encoding_seconds: Of all clips and texts, once, before the first step.
-        memory: What a step takes; `step_time` how long one is, its tokens being clips.
-        findings: Errors first.
-    """
-
-    device: str
-    dtype: str
-    components: tuple[ComponentShare, ...]
-    frozen: int
-    encoding_seconds: float
-    memory: Memory
-    step_time: StepTime
-    findings: tuple[Finding, ...]
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.findings if each.level == ERROR)
 
 
 def preflight(config: ContrastiveConfig, *, store: Store) -> ContrastiveResult:

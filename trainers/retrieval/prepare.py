@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 from ...errors import UsageError
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE, BadRows
-from .clip_steps import Clips, ClipSteps
 from .config import SLICE, ContrastiveConfig
-from .encoders import SpeechEncoder, TextEncoder, device_here, speech_encoder, text_encoder
-from .given import Given, HeldVectors, Sounds, Texts
-from .hard_negatives import NearTerms
-from .loss import ContrastiveLoss
-from .row_vectors import RowVectors, row_vectors
-from .scores import RetrievalMeasure
+from .model.encoders import SpeechEncoder, TextEncoder, device_here, speech_encoder, text_encoder
+from .model.model_inputs import Given, HeldVectors, Sounds, Texts
+from .model.row_vectors import RowVectors, row_vectors
+from .model.sonar import is_sonar, sonar_encoder
+from .model.trained_parts import SPEECH_ENCODER, TEXT_ENCODER, prepare_training, trained_encoders
+from .objective.clip_steps import Clips, ClipSteps
+from .objective.hard_negatives import NearTerms
+from .objective.loss import ContrastiveLoss
+from .scores.measure import RetrievalMeasure
 from .term_rows import TEST, TRAIN, VALIDATION, TermRow, TermRows
-from .trained_parts import SPEECH_ENCODER, TEXT_ENCODER, prepare_training, trained_encoders
 
 if TYPE_CHECKING:
     from ..models.stages import TrainingPlan
-    from .model import RetrievalModel
+    from .model.retrieval_model import RetrievalModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,15 +63,37 @@ class Encoders:
     def open(cls, config: ContrastiveConfig) -> Encoders:
         model, section = config.model, config.retrieval
         seed = config.training.seed if section.random_speech else None
+        if is_sonar(model.base_model):
+            speech: SpeechEncoder = sonar_encoder(model.base_model, download=model.download, random_seed=seed)
+        else:
+            speech = speech_encoder(model.base_model, revision=model.revision, download=model.download,
+                                    random_seed=seed, dtype=model.dtype)  # fmt: skip
+        if SPEECH_ENCODER in trained_encoders(config) and not speech.can_be_trained:
+            raise UsageError(
+                f"{model.base_model}: this encoder of speech is not trained, only its projection.",
+                hint="remove retrieval.unfreeze_layers and the section lora, or name a Whisper or a Qwen2-Audio",
+            )
+        if section.random_control and not speech.can_be_trained:
+            raise UsageError(
+                f"retrieval.random_control: {model.base_model} is not made with random weights.",
+                hint="--set retrieval.random_control=false",
+            )
         return cls(
-            speech_encoder(model.base_model, revision=model.revision, download=model.download, random_seed=seed,
-                           dtype=model.dtype),
+            speech,
             text_encoder(text_model(config), revision=text_tag(config), download=model.download, dtype=model.dtype),
         )  # fmt: skip
 
 
 def text_model(config: ContrastiveConfig) -> str:
-    """The encoder of texts, by its name or folder."""
+    """The encoder of texts, by its name or folder.
+
+    Raises:
+        UsageError: The speech encoder reads no texts, and no other is named.
+    """
+    if config.retrieval.text_model is None and is_sonar(config.model.base_model):
+        raise UsageError(
+            f"{config.model.base_model} reads no texts.", hint="name an encoder of text: retrieval.text_model"
+        )
     return config.retrieval.text_model or config.model.base_model
 
 
@@ -209,7 +232,7 @@ def _model(
     import torch
     from transformers import set_seed
 
-    from .model import RetrievalModel
+    from .model.retrieval_model import RetrievalModel
 
     own = trained_encoders(config)
     set_seed(config.training.seed)

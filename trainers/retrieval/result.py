@@ -7,16 +7,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..models.adapters import ComponentShare
+from ..runs.preflight.report import ERROR, Finding
 from .term_rows import TRAIN
 
 if TYPE_CHECKING:
-    from .metrics import RetrievalScores
-    from .preflight import ContrastivePreflight
+    from ..runs.preflight.memory import Memory
+    from ..runs.preflight.step_time import StepTime
     from .prepare import Prepared
+    from .scores.metrics import RetrievalScores
 
 NAME = "contrastive"
-CONTROL = "random_control"
-"""The folder of the control, in that of its run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastivePreflight:
+    """What a run would be, beside its rows.
+
+    Attributes:
+        device, dtype: Where it would compute, and in what.
+        components: What would be trained of each part of the model.
+        frozen: Weights of encoders that are not trained.
+        encoding_seconds: Of all clips and texts, once, before the first step.
+        memory: What a step takes; `step_time` how long one is, its tokens being clips.
+        findings: Errors first.
+    """
+
+    device: str
+    dtype: str
+    components: tuple[ComponentShare, ...]
+    frozen: int
+    encoding_seconds: float
+    memory: Memory
+    step_time: StepTime
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.level == ERROR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

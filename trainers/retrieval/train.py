@@ -22,21 +22,21 @@ from ..runs.observers import Observers
 from ..runs.records.record import RunRecord
 from ..runs.run_folder import CHECKPOINTS, alone_in, where_to_begin
 from .config import ContrastiveConfig
-from .encoders import device_here
-from .given import TEXT, projected
-from .glossary_index import GlossaryIndex, require_faiss
-from .hard_negatives import NearTermHooks
+from .model.encoders import device_here
+from .model.model_inputs import TEXT, projected
+from .model.row_vectors import VECTORS
+from .model.trained_parts import FAMILY, changed_weights, merge, trained_encoders
+from .objective.hard_negatives import NearTermHooks
 from .prepare import Prepared, prepare, text_model, text_tag
-from .result import CONTROL, NAME, ContrastiveResult, result_of
-from .retriever import FOLDER, RetrieverSettings, save
-from .row_vectors import VECTORS
-from .scores import write_scores
-from .scores_page import write_scores_page
-from .trained_parts import FAMILY, changed_weights, merge, trained_encoders
+from .result import NAME, ContrastiveResult, result_of
+from .scores.measure import CONTROL, write_scores
+from .scores.page import write_scores_page
+from .search.glossary_index import GlossaryIndex, require_faiss
+from .search.retriever import FOLDER, RetrieverSettings, save
 
 if TYPE_CHECKING:
     from ..runs.loop.trainer import RunTrainer
-    from .hard_negatives import NearTerms
+    from .objective.hard_negatives import NearTerms
 
 Progress = Callable[[int, int], None]
 

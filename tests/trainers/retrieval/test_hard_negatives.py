@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("faiss")
 
-from triptych.trainers.retrieval.given import HeldVectors  # noqa: E402
-from triptych.trainers.retrieval.hard_negatives import NearTermHooks, NearTerms  # noqa: E402
-from triptych.trainers.retrieval.model import RetrievalModel  # noqa: E402
+from triptych.trainers.retrieval.model.model_inputs import HeldVectors  # noqa: E402
+from triptych.trainers.retrieval.model.retrieval_model import RetrievalModel  # noqa: E402
+from triptych.trainers.retrieval.objective.hard_negatives import NearTermHooks, NearTerms  # noqa: E402
 
 
 @pytest.fixture

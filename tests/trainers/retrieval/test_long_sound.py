@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.imported import noise, sound
-from triptych.trainers.retrieval.glossary_index import Found
-from triptych.trainers.retrieval.long_sound import terms_by_window, windows
+from triptych.trainers.retrieval.search.glossary_index import Found
+from triptych.trainers.retrieval.search.long_sound import terms_by_window, windows
 
 
 def spans(samples: int, longest: int) -> list[tuple[int, int]]:

@@ -77,7 +77,7 @@ def test_an_encoder_that_changed_is_refused(run: Any, tmp_path: Path) -> None:
     import shutil
 
     from triptych.errors import DamagedError
-    from triptych.trainers.retrieval.retriever import Retriever
+    from triptych.trainers.retrieval.search.retriever import Retriever
 
     shutil.copytree(run.retriever, tmp_path / "retriever")
     path = tmp_path / "retriever" / "retriever.json"

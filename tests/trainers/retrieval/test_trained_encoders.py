@@ -58,8 +58,8 @@ def test_adapters_of_both_encoders_are_trained_and_go_on_exactly(adapted: Any, c
 def test_a_retriever_hears_and_reads_with_what_was_trained(
     adapted: Any, short: Path, tmp_path: Path
 ) -> None:  # fmt: skip
-    from triptych.trainers.retrieval.encoders import speech_encoder
-    from triptych.trainers.retrieval.retriever import Retriever
+    from triptych.trainers.retrieval.model.encoders import speech_encoder
+    from triptych.trainers.retrieval.search.retriever import Retriever
 
     terms = ["bern", "geneva", "oslo", "paris"]
     read_again = Retriever.open(adapted.folder, glossary=terms)

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DamagedError, UsageError
-from ..models.adapters import Lora, add_into
-from ..models.families import PROJECTOR, Family
-from ..models.stages import ENCODER_TOP, TrainingPlan, plan_adapters, plan_stages
+from ....errors import DamagedError, UsageError
+from ...models.adapters import Lora, add_into
+from ...models.families import PROJECTOR, Family
+from ...models.stages import ENCODER_TOP, TrainingPlan, plan_adapters, plan_stages
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .config import ContrastiveConfig
+    from ..config import ContrastiveConfig
 
 SPEECH_ENCODER, TEXT_ENCODER = "speech_encoder", "text_encoder"
 ENCODERS = (SPEECH_ENCODER, TEXT_ENCODER)
@@ -108,8 +108,8 @@ def save_encoders(model: Any, names: Sequence[str], path: Path) -> None:
 
 def changed_weights(plan: TrainingPlan) -> list[str]:
     """The encoders' own weights that training changes, an adapter standing for the weight that it adapts."""
-    from ..models.adapters import adapted_name
-    from ..models.families import is_adapter
+    from ...models.adapters import adapted_name
+    from ...models.families import is_adapter
 
     names = {f"{adapted_name(name)}.weight" if is_adapter(name) else name for name in plan.names}
     return sorted(name for name in names if FAMILY.component_of(name) in ENCODERS)

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import DamagedError, UsageError
-from ..models.training_model import AUTO as BEST
-from .encoders import SpeechEncoder, TextEncoder, speech_encoder, text_encoder
-from .given import AUDIO, TEXT, HeldVectors, projected
+from ....errors import DamagedError, UsageError
+from ...models.training_model import AUTO as BEST
+from ..model.encoders import SpeechEncoder, TextEncoder, speech_encoder, text_encoder
+from ..model.model_inputs import AUDIO, TEXT, HeldVectors, projected
+from ..model.sonar import is_sonar, sonar_encoder
+from ..model.trained_parts import SPEECH_ENCODER, TEXT_ENCODER, load_encoder, save_encoders
 from .glossary_index import AUTO, GlossaryIndex
 from .long_sound import HeardTerm, terms_by_window
-from .trained_parts import SPEECH_ENCODER, TEXT_ENCODER, load_encoder, save_encoders
 
 if TYPE_CHECKING:
-    from ..data.sound import Samples
+    from ...data.sound import Samples
+    from ..model.retrieval_model import RetrievalModel
+    from ..scores.metrics import Vectors
     from .glossary_index import Found
-    from .metrics import Vectors
-    from .model import RetrievalModel
 
 FOLDER, SETTINGS, WEIGHTS = "retriever", "retriever.json", "projections.safetensors"
 ENCODERS = "encoders.safetensors"
@@ -82,9 +83,12 @@ class Retriever:
         """
         folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
         settings = _settings(folder)
-        speech = speech_encoder(
-            settings.speech, revision=settings.speech_tag, random_seed=settings.random_seed, dtype=settings.dtype
-        )
+        if is_sonar(settings.speech):
+            speech: SpeechEncoder = sonar_encoder(settings.speech, download=True)  # as for its training
+        else:
+            speech = speech_encoder(
+                settings.speech, revision=settings.speech_tag, random_seed=settings.random_seed, dtype=settings.dtype
+            )
         _check_same("speech", settings.speech, settings.speech_revision, speech.revision)
         if SPEECH_ENCODER in settings.trained:
             load_encoder(speech.model, SPEECH_ENCODER, folder / ENCODERS)
@@ -171,7 +175,7 @@ def _model(
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from .model import RetrievalModel
+    from ..model.retrieval_model import RetrievalModel
 
     try:
         state = load_file(folder / WEIGHTS)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..pages.document import render, write_page
-from ..pages.line_chart import LineChart, Series
+from ...pages.document import render, write_page
+from ...pages.line_chart import LineChart, Series
 from .metrics import TOP, Recall
 
 if TYPE_CHECKING:
+    from ..result import ContrastiveResult
     from .metrics import RetrievalScores
-    from .result import ContrastiveResult
 
 PAGE = "scores.html"
 
@@ -29,7 +29,7 @@ def write_scores_page(folder: Path, found: ContrastiveResult) -> None:
         for role, scores in (found.scores or {}).items()
     ]  # fmt: skip
     text = render(
-        "triptych.trainers.retrieval", "scores.html", has_charts=True, title=f"Terms found: {found.export}",
+        "triptych.trainers.retrieval.scores", "scores.html", has_charts=True, title=f"Terms found: {found.export}",
         found=found, roles=roles, top=TOP,
     )  # fmt: skip
     write_page(folder / PAGE, text, force=True)

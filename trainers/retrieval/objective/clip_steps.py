@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..data.batch_loader import Batch
-from ..runs.loop.steps import Step
-from .given import AUDIO, TERMS, TEXT, named
+from ...data.batch_loader import Batch
+from ...runs.loop.steps import Step
+from ..model.model_inputs import AUDIO, TERMS, TEXT, named
 
 if TYPE_CHECKING:
-    from .given import Given
-    from .term_rows import TermRow
+    from ..model.model_inputs import Given
+    from ..term_rows import TermRow
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
-from ..models.model_files import locate
-from ..models.model_loading import quiet_transformers, read_config, read_model, require_torch
-from ..models.training_model import AUTO, TORCH_NAMES, dtype_on
+from ....errors import UsageError
+from ...models.model_files import locate
+from ...models.model_loading import quiet_transformers, read_config, read_model, require_torch
+from ...models.training_model import AUTO, TORCH_NAMES, dtype_on
 
 if TYPE_CHECKING:
-    from ..data.sound import Samples
-    from .metrics import Vectors
+    from ...data.sound import Samples
+    from ..scores.metrics import Vectors
 
 WHISPER, QWEN2_AUDIO = "whisper", "qwen2_audio"
 _TEXTS = 64
@@ -49,6 +49,16 @@ class SpeechEncoder:
     revision: str
     folder: Path
 
+    @property
+    def can_be_trained(self) -> bool:
+        """Whether the model takes what `inputs` makes."""
+        return True
+
+    def check_length(self, samples: Samples) -> None:
+        """Raise UsageError if a clip is longer than the encoder hears."""
+        if len(samples) > round(self.heard_s * self.rate):
+            raise UsageError(f"a clip of {len(samples) / self.rate:.1f} s; {self.heard_s:g} s are heard.")
+
     def inputs(self, clips: Sequence[Samples]) -> dict[str, Any]:
         """What the model takes of clips: `features`, and `reached`, the states that each clip reaches.
 
@@ -57,10 +67,9 @@ class SpeechEncoder:
         """
         import torch
 
-        whole = round(self.heard_s * self.rate)
         for samples in clips:
-            if len(samples) > whole:
-                raise UsageError(f"a clip of {len(samples) / self.rate:.1f} s; {self.heard_s:g} s are heard.")
+            self.check_length(samples)
+        whole = round(self.heard_s * self.rate)
         features = self.extractor(list(clips), sampling_rate=self.rate, return_tensors="pt").input_features
         reached = [max(1, -(-len(samples) * self.positions // whole)) for samples in clips]
         return {"features": features, "reached": torch.tensor(reached)}

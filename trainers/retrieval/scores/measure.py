@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runs.scores.evaluations import Measurement
-from .given import AUDIO, TEXT, projected
+from ...runs.scores.evaluations import Measurement
+from ..model.model_inputs import AUDIO, TEXT, projected
 from .metrics import TOP, RetrievalScores, score
-from .result import CONTROL
 
 if TYPE_CHECKING:
-    from .given import Given
-    from .term_rows import TermRow
+    from ..model.model_inputs import Given
+    from ..term_rows import TermRow
 
 SCORES = "scores.json"
+CONTROL = "random_control"
+"""What the control is called there, and its folder in that of its run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...shards.media.streams import MediaError
-from ..data.bad_rows import LeftOut
-from ..data.sound import read_sound
+from ....shards.media.streams import MediaError
+from ...data.bad_rows import LeftOut
+from ...data.sound import read_sound
+from ..term_rows import TermRow, TermRows
 from .encoders import SpeechEncoder, TextEncoder
-from .term_rows import TermRow, TermRows
 
 if TYPE_CHECKING:
-    from .metrics import Vectors
+    from ..scores.metrics import Vectors
 
 VECTORS = "vectors.npz"
 _FORMAT = 2

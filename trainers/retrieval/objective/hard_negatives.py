@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..models.families import PROJECTOR
-from ..runs.loop.steps import Hooks
-from .given import NEAR, TEXT, Given, named, projected
-from .glossary_index import GlossaryIndex
-from .trained_parts import FAMILY, TEXT_ENCODER
+from ...models.families import PROJECTOR
+from ...runs.loop.steps import Hooks
+from ..model.model_inputs import NEAR, TEXT, Given, named, projected
+from ..model.trained_parts import FAMILY, TEXT_ENCODER
+from ..search.glossary_index import GlossaryIndex
 
 if TYPE_CHECKING:
-    from ..models.stages import TrainingPlan
+    from ...models.stages import TrainingPlan
 
 SAVED = "near_terms.safetensors"
 
@@ -61,7 +61,7 @@ class NearTerms:
         self._build(model)
 
     def _build(self, model: Any) -> None:
-        from ..runs.scores.evaluations import leaving_no_trace
+        from ...runs.scores.evaluations import leaving_no_trace
 
         with leaving_no_trace(model):
             found = projected(model, _Some(self.terms, self.candidates), TEXT)

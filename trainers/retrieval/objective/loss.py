@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .given import AUDIO, NEAR, TERMS, TEXT
+from ..model.model_inputs import AUDIO, NEAR, TERMS, TEXT
 
 if TYPE_CHECKING:
     import torch
-
-    from .hard_negatives import NearTerms
 
 AUDIO_TEXT, AUDIO_TERM, HARD_NEGATIVE, NO_TERM = "audio_text", "audio_term", "hard_negative", "no_term"
 
@@ -116,6 +114,13 @@ def hard_negative_loss(
     return (each.sum(1) / counts.clamp(min=1)).sum() / (counts > 0).sum().clamp(min=1)
 
 
+class Glossary(Protocol):
+    """Where near terms are looked for."""
+
+    def inputs(self, model: Any, audio: Any, own: Any) -> dict[str, Any]:
+        """The terms near to any clip of a batch as the model takes them, and `names_near`, which clip names which."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContrastiveLoss:
     """The objective.
@@ -131,7 +136,7 @@ class ContrastiveLoss:
 
     settings: LossSettings
     near: int | None = None
-    glossary: NearTerms | None = None
+    glossary: Glossary | None = None
 
     @property
     def measures(self) -> Mapping[str, tuple[Any, int]]:

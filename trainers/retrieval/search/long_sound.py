@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.sound import sound_blocks
+from ...data.sound import sound_blocks
 
 if TYPE_CHECKING:
-    from ..data.sound import Samples
+    from ...data.sound import Samples
     from .glossary_index import Found
 
 

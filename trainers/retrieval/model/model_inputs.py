@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..data.sound import read_sound
+from ...data.sound import read_sound
 from .encoders import by_length
 
 if TYPE_CHECKING:
+    from ..scores.metrics import Vectors
+    from ..term_rows import TermRow
     from .encoders import SpeechEncoder, TextEncoder
-    from .metrics import Vectors
-    from .term_rows import TermRow
 
 AUDIO, TEXT, TERMS, NEAR = "audio", "text", "terms", "near"
 VECTORS = "vectors"

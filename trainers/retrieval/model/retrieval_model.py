@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from .encoders import heard_by, read_by
-from .given import AUDIO, NEAR, TERMS, TEXT, VECTORS, under
+from .model_inputs import AUDIO, NEAR, TERMS, TEXT, VECTORS, under
 
 
 class Projection(nn.Module):  # type: ignore[misc]
