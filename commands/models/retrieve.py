@@ -16,8 +16,7 @@ from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.retrieval.calls import RetrieveResult
-    from ...trainers.retrieval.preflight import ContrastivePreflight
-    from ...trainers.retrieval.result import ContrastiveResult
+    from ...trainers.retrieval.result import ContrastivePreflight, ContrastiveResult
     from ...trainers.retrieval.scores.metrics import RetrievalScores
 
 EXAMPLES = """

@@ -44,8 +44,8 @@ def sonar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(store: Path, out: Path, text: Path, *, model: str = NAME, download: bool = True, **more: str) -> Any:
-    values = {"training.epochs": "1", "training.batch_size": "4", "retrieval.dimension": "16",
-              "retrieval.text_model": str(text)} | {f"retrieval.{name}": value for name, value in more.items()}  # fmt: skip
+    values = {"training.epochs": "1", "training.batch_size": "4", "retrieval.dimension": "16"}
+    values |= {f"retrieval.{name}": value for name, value in {"text_model": str(text), **more}.items()}
     return triptych.train_contrastive(
         "chunks", store=store, model=model, output_dir=out, download=download, values=values
     )

@@ -1,7 +1,7 @@
 """SONAR's encoder of speech (Duquenne et al., 2023), by its own package: a vector of 1,024 numbers for a clip.
 
 The package, `sonar-space`, makes vectors of clips itself and downloads the weights that it does not have. It is no
-extra of ours: its release of fairseq2 takes one release of torch only. The encoder is compared with others, not trained.
+extra of ours: its fairseq2 takes one release of torch only. The encoder is compared with others, not trained.
 """
 
 from __future__ import annotations
