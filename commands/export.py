@@ -71,7 +71,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
-    from ..converters.views.why_no_row import WHY_NO_ROW
+    from ..converters.views.elements.why_no_row import WHY_NO_ROW
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
