@@ -10,13 +10,13 @@ is made again.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..in_memory import encoded
 from .augment import Recipe, augment, length_at_speed
 from .clip import cut_clip
 from .length import LONGEST_S, declared_seconds
@@ -82,7 +82,7 @@ def cut_audio(media: MediaStore, cut: Cut, *, rate: int = CUT_RATE, mono: bool =
     """
 
     def make() -> StoredMedia:
-        return media.put(flac_bytes(decode_cut(cut, rate=rate, mono=mono), rate), kind="audio")
+        return media.put(encoded(decode_cut(cut, rate=rate, mono=mono), rate), kind="audio")
 
     return _once(media, cut.key(_form(rate, mono=mono)), make)
 
@@ -104,7 +104,7 @@ def augment_audio(media: MediaStore, cut: Cut, recipe: Recipe, *, rate: int, noi
         samples = decode_cut(cut, rate=rate)
         added = noise.samples(length_at_speed(len(samples), recipe.speed), rate) if noise is not None else None
         made = augment(samples, recipe, added)
-        return media.put(flac_bytes(made.samples, rate, comment=f"{_SCALED}{made.scaled_db:g}"), kind="audio")
+        return media.put(encoded(made.samples, rate, comment=f"{_SCALED}{made.scaled_db:g}"), kind="audio")
 
     key = f"{_form(rate, mono=True)}|{recipe.key()}|{noise.key if noise is not None else 'no noise'}"
     return _once(media, cut.key(key), make)
@@ -168,19 +168,6 @@ def _remember(media: MediaStore, link: Path, target: Path) -> None:
     scratch = media.new_scratch()
     scratch.symlink_to(os.path.relpath(target, link.parent))
     scratch.rename(link)
-
-
-def flac_bytes(samples: np.ndarray, rate: int, *, comment: str | None = None) -> bytes:
-    """Return int16 samples as a FLAC file."""
-    import soundfile
-
-    buffer = io.BytesIO()
-    channels = 1 if samples.ndim == 1 else samples.shape[1]
-    with soundfile.SoundFile(buffer, "w", rate, channels, subtype="PCM_16", format="FLAC") as file:
-        if comment is not None:
-            file.comment = comment
-        file.write(samples)
-    return buffer.getvalue()
 
 
 def decode_cut(cut: Cut, *, rate: int = CUT_RATE, mono: bool = True) -> np.ndarray:

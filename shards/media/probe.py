@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..git_pointers import HEAD_BYTES, pointer_kind
+from ..in_memory import ctrl_c_waits, opened
 from .fence import fenced
 from .length import LONGEST_S, declared_seconds
 from .ogg import ogg_pages
@@ -127,7 +128,7 @@ def _probe_sound(source: bytes | Path) -> Probe | None:
     import soundfile
 
     try:
-        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as sound:
+        with opened(source) if isinstance(source, bytes) else soundfile.SoundFile(str(source)) as sound:
             declared, rate, channels = int(sound.frames), int(sound.samplerate), int(sound.channels)
             container, subtype = str(sound.format), str(sound.subtype)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
@@ -175,7 +176,7 @@ def _probe_container(source: bytes | Path, *, kind: str | None) -> Probe:
 
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else source
-        with open_media(file) as container:
+        with ctrl_c_waits(), open_media(file) as container:
             return _describe(container)
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
         why = getattr(error, "strerror", None) or str(error)

@@ -11,12 +11,12 @@ MPEG audio and AAC streams, chained Ogg files) are read from their start.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ..in_memory import encoded
 from .ogg import ogg_pages_of
 from .streams import MediaError, audio_streams, codec_name, open_media, raw_file
 
@@ -93,7 +93,6 @@ def flac_of(path: Path) -> tuple[bytes, int]:
         MediaError: `no_audio_stream`, `undecodable`: it has no sound, or its rate or channels change.
     """
     import numpy as np
-    import soundfile
 
     seen = set()
 
@@ -109,9 +108,7 @@ def flac_of(path: Path) -> tuple[bytes, int]:
         raise MediaError("undecodable", f"{path}: it has no sound, or its rate or channels change")
     samples = np.concatenate(blocks)
     [(rate, _)] = seen
-    held = io.BytesIO()
-    soundfile.write(held, samples, rate, format="FLAC", subtype="PCM_16")
-    return held.getvalue(), len(samples)
+    return encoded(samples, rate), len(samples)
 
 
 def _arrays(resampler: Any, frame: Any) -> Iterator[Any]:

@@ -30,8 +30,8 @@ OMNI_TEMPLATE = (
 """Where Qwen3-Omni's own template places media and texts."""
 
 
-def qwen2_audio(folder: Path) -> Path:
-    """A Qwen2-Audio, whose files have a chat template, as those of the instruct model."""
+def qwen2_audio(folder: Path, *, seconds: int = 30) -> Path:
+    """A Qwen2-Audio, whose files have a chat template, as those of the instruct model; it hears so many seconds."""
     import torch
     from transformers import (
         Qwen2AudioConfig,
@@ -44,13 +44,14 @@ def qwen2_audio(folder: Path) -> Path:
     torch.manual_seed(1)
     config = Qwen2AudioConfig(
         audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
-                      "num_mel_bins": 128, "max_source_positions": 1500},
+                      "num_mel_bins": 128, "max_source_positions": 50 * seconds},
         text_config={"model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
                      "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2},
         audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
     )  # fmt: skip
     _spread(Qwen2AudioForConditionalGeneration(config)).save_pretrained(folder)
-    Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer).save_pretrained(folder)
+    extractor = WhisperFeatureExtractor(feature_size=128, chunk_length=seconds)
+    Qwen2AudioProcessor(extractor, tokenizer).save_pretrained(folder)
     return folder
 
 
@@ -144,6 +145,36 @@ def qwen3_moe(folder: Path, *, experts: int = 8) -> Path:
     _spread(Qwen3MoeForCausalLM(config)).save_pretrained(folder, max_shard_size="60KB")
     tokenizer.chat_template = OMNI_TEMPLATE
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def qwen3(folder: Path, *, tied: bool) -> Path:
+    """A Qwen3 of text alone, whose matrices have rows that its tokenizer has no tokens for, as the real one's."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    tokenizer = byte_tokenizer([])
+    torch.manual_seed(6)
+    config = Qwen3Config(vocab_size=len(tokenizer) + 4, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                         num_attention_heads=2, num_key_value_heads=2, head_dim=16, tie_word_embeddings=tied,
+                         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)  # fmt: skip
+    _spread(Qwen3ForCausalLM(config)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def whisper(folder: Path) -> Path:
+    """A Whisper."""
+    import torch
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+    torch.manual_seed(7)
+    config = WhisperConfig(vocab_size=100, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+                           decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, num_mel_bins=80,
+                           pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=3)  # fmt: skip
+    _spread(WhisperForConditionalGeneration(config)).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    byte_tokenizer([]).save_pretrained(folder)
     return folder
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ...errors import UsageError
-from ...shards.media.cut import Cut, decode_cut, flac_bytes
+from ...shards.in_memory import encoded
+from ...shards.media.cut import Cut, decode_cut
 from ...shards.media.media import hash_file
 from ...shards.media.probe import Probe, probe
 from ...shards.media.streams import MediaError
@@ -94,7 +95,7 @@ def _is_played(found: Probe) -> bool:
 
 def _as_flac(path: Path, found: Probe) -> bytes:
     rate = int(found.fields["sample_rate"])
-    return flac_bytes(decode_cut(Cut("", path, None, None), rate=rate, mono=False), rate)
+    return encoded(decode_cut(Cut("", path, None, None), rate=rate, mono=False), rate)
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ....converters.candidate import Blob, RawFile
 from ....errors import UsageError
+from ....shards.in_memory import encoded
 from ....shards.sample import check_name
 from . import speech as espeak
 from . import video as testvideo
@@ -262,11 +263,7 @@ def to_16_khz(pcm: npt.NDArray[np.int16], *, gain: float) -> npt.NDArray[np.int1
 
 def encode_flac(pcm: npt.NDArray[np.int16]) -> bytes:
     """Encode int16 mono samples at `SAMPLE_RATE` as a FLAC file."""
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, pcm, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
+    return encoded(pcm, SAMPLE_RATE)
 
 
 def _scene_facts(scene: testvideo.Scene, frames: int) -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
+from ....shards.in_memory import ctrl_c_waits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +179,7 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
         marks.extend(_read_marks(events))
         return 0
 
-    with _one_at_a_time, _delayed_ctrl_c(), _loaded(receive) as espeak:
+    with _one_at_a_time, ctrl_c_waits(), _loaded(receive) as espeak:
         if espeak.espeak_SetVoiceByName(voice.encode()) != 0:
             raise UsageError(f"espeak-ng has no voice {voice!r}.", hint="try 'en-us+f3'")
         espeak.espeak_SetParameter(_RATE, rate, 0)
@@ -189,22 +189,6 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
         if espeak.espeak_Synth(encoded, len(encoded), 0, _POS_CHARACTER, 0, flags, None, None) != 0:
             raise UsageError(f"espeak-ng could not speak {text!r} with the voice {voice!r}.")
     return b"".join(chunks), marks
-
-
-@contextmanager
-def _delayed_ctrl_c() -> Iterator[None]:
-    """Delay Ctrl-C until the library returns: an exception in its callback would be lost, and the work would go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-        if pressed and callable(before):
-            before(signal.SIGINT, None)
 
 
 def _read_marks(events: Any) -> Iterator[_Mark]:

@@ -15,6 +15,7 @@ from math import ceil, cos, floor, pi, sin, tau
 from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
+from ....shards.in_memory import ctrl_c_waits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +124,7 @@ def encode_scene(
     import av
 
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+    with ctrl_c_waits(), av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         video = _add_video(container, fps, width, height)
         audio = _add_audio(container, sound) if sound else None
         for packet in _video_packets(video, scene, frames, width, height):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
+from ....shards.in_memory import encoded
 from ...candidate import bad_cell
 
 
@@ -15,7 +15,6 @@ def array_sound(column: str, array: Any, sample_rate: Any) -> bytes:
         RowError: They are no samples, or the rate is missing.
     """
     import numpy as np
-    import soundfile
 
     if not isinstance(sample_rate, int) or isinstance(sample_rate, bool) or sample_rate <= 0:
         raise bad_cell(f"{column}.sampling_rate", sample_rate, "the sample rate in Hz of the samples in array")
@@ -25,6 +24,4 @@ def array_sound(column: str, array: Any, sample_rate: Any) -> bytes:
         raise bad_cell(f"{column}.array", array, "samples as numbers") from None
     if samples.ndim not in (1, 2) or not samples.size:
         raise bad_cell(f"{column}.array", array, "samples, or a list of them for each channel")
-    file = io.BytesIO()
-    soundfile.write(file, samples.T, sample_rate, format="WAV", subtype="FLOAT")
-    return file.getvalue()
+    return encoded(samples.T, sample_rate, form="WAV", subtype="FLOAT")

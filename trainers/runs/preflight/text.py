@@ -6,9 +6,10 @@ Text from data is escaped: control characters never reach a terminal.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ....errors import amount
 from .report import ERROR
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ _LONGEST = 1500
 
 def text_of(found: Preflight, *, width: int = 100, is_coloured: bool = False) -> str:
     """The report, in lines of at most so many columns."""
+    return _printed(_parts(found, is_coloured=is_coloured), width=width, is_coloured=is_coloured)
+
+
+def of_findings(found: Sequence[Finding], *, width: int = 100, is_coloured: bool = False) -> str:
+    """What was found, in lines of at most so many columns."""
+    return _printed(_findings(found), width=width, is_coloured=is_coloured)
+
+
+def _printed(parts: Iterable[RenderableType], *, width: int, is_coloured: bool) -> str:
     from rich.console import Console
 
     out = io.StringIO()
@@ -35,7 +45,7 @@ def text_of(found: Preflight, *, width: int = 100, is_coloured: bool = False) ->
         file=out, width=width, force_terminal=is_coloured, color_system="standard" if is_coloured else None,
         no_color=not is_coloured, highlight=False, markup=False, emoji=False, soft_wrap=False,
     )  # fmt: skip
-    for part in _parts(found, is_coloured=is_coloured):
+    for part in parts:
         console.print(part)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
@@ -45,16 +55,17 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
     yield _line("model", f"{plan.model}, {found.dtype} on {found.device}")
     lost = sum(plan.left_out.values())
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.left_out.items()))
-    sound = f", {_duration(plan.seconds)} of sound" if plan.seconds else ""
+    named = f"{amount(lost, 'row')} left out ({left_out})" if lost else "no row left out"
+    sound = f", {duration(plan.seconds)} of sound" if plan.seconds else ""
     yield _line(
         "export",
-        f"{plan.export}: {plan.rows:,} rows, {plan.tokens:,} tokens{sound}; "
-        f"{f'{lost:,} rows left out ({left_out})' if lost else 'no row left out'}"
+        f"{plan.export}: {amount(plan.rows, 'row')}, {amount(plan.tokens, 'token')}{sound}; {named}"
         + (f"; {plan.cut_seconds:,.1f} s of longer clips cut off" if plan.cut_seconds else ""),
     )
+    batches, them = ("1 batch", "it") if plan.batches == 1 else (f"{plan.batches:,} batches", "them")
     yield _line(
         "steps",
-        f"{plan.steps:,}, {found.epochs:.3g} epochs of {plan.batches:,} batches; {plan.padding:.1%} of them padding",
+        f"{plan.steps:,}, {amount(found.epochs, 'epoch')} of {batches}; {plan.padding:.1%} of {them} padding",
     )
     yield ""
     yield from _components(found)
@@ -66,9 +77,9 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
     yield _line("audio gap", _gap(found.audio_gap))
     for score in found.scores:
         interval = "" if score.low is None or score.high is None else f" (95 %: {score.low:.3f} to {score.high:.3f})"
-        yield _line("base model", f"{score.name} {score.value:.3f}{interval} on {score.rows:,} rows")
+        yield _line("base model", f"{score.name} {score.value:.3f}{interval} on {amount(score.rows, 'row')}")
     yield ""
-    yield from _findings(found)
+    yield from _findings(found.findings)
 
 
 def _line(name: str, text: str) -> RenderableType:
@@ -100,7 +111,7 @@ def _components(found: Preflight) -> Iterator[RenderableType]:
 def _batch(batch: ShownBatch, *, is_coloured: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    rows = "1 row" if batch.rows == 1 else f"{batch.rows:,} rows"
+    rows = amount(batch.rows, "row")
     yield _line(
         "batch",
         f"the first, one of the costliest: {rows}, {batch.tokens:,} tokens, {batch.trained:,} trained "
@@ -153,7 +164,7 @@ def _short(text: str) -> str:
 
 def _costs(found: Preflight) -> Iterator[RenderableType]:
     if found.memory is not None:
-        yield _line("memory", _memory(found.memory))
+        yield _line("memory", memory_line(found.memory))
     spent = found.step_time
     if spent is None:
         yield _line("step", "could not be computed: see below")
@@ -162,13 +173,16 @@ def _costs(found: Preflight) -> Iterator[RenderableType]:
     yield _line(
         "step",
         f"{_seconds(spent.seconds)} here{first}; {spent.tokens_per_second:,.0f} tokens/s; "
-        f"{_duration(spent.run_seconds)} for all steps; every weight is as it was",
+        f"{duration(spent.run_seconds)} for all steps; every weight is as it was",
     )
 
 
-def _memory(memory: Memory) -> str:
+def memory_line(memory: Memory) -> str:
+    """What a step takes, in words."""
     estimated = f"activations {_size(memory.activations)} estimated"
-    if memory.measured_activations is not None and memory.error is not None:
+    if memory.measured_activations is not None and memory.error is None:
+        estimated = f"activations {_size(memory.measured_activations)} measured"
+    elif memory.measured_activations is not None:
         estimated = (
             f"activations {_size(memory.measured_activations)} measured "
             f"({_size(memory.activations)} estimated, {memory.error:+.0%})"
@@ -186,18 +200,19 @@ def _gap(gap: AudioGap | None) -> str:
         return "not measured: no two rows have different sound"
     told = (
         f"{gap.gap:+.4f}: loss {gap.own:.4f} with the own clip, {gap.other:.4f} with another row's; the own is better "
-        f"in {gap.own_is_better:.0%} of {gap.rows} rows"
+        f"in {gap.own_is_better:.0%} of {amount(gap.rows, 'row')}"
     )
     if not gap.is_heard:
         return f"{told}. Sound is not heard"
     return told + ". Of a base model it is small or below 0; training must raise it" * (gap.gap < 0.1)
 
 
-def _findings(found: Preflight) -> Iterator[RenderableType]:
-    for each in found.findings:
+def _findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
+    for each in found:
         yield _finding(each)
-    errors, warnings = len(found.errors), len(found.warnings)
-    if not found.findings:
+    errors = sum(each.level == ERROR for each in found)
+    warnings = len(found) - errors
+    if not found:
         yield "Nothing was found that speaks against this run."
         return
     counted = [
@@ -238,7 +253,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, as they are read."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
