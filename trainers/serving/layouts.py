@@ -10,6 +10,7 @@ Qwen3-Omni everything under `thinker.`, in a folder whose architecture is the wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 
 _WHOLE_OMNI = "Qwen3OmniMoeForConditionalGeneration"
+_FUSED_EXPERTS = re.compile(r".*\.mlp\.experts\.(gate_up_proj|down_proj)")
 _VLLM_PREFIXES = {
     QWEN2_AUDIO.name: ("audio_tower.", "multi_modal_projector.", "language_model."),
     QWEN3_OMNI.name: ("thinker.", "talker.", "code2wav."),
@@ -164,6 +166,11 @@ class Layout:
                 f"--for vllm: {self.folder} holds a thinker alone, and vLLM knows only the whole {_WHOLE_OMNI}, whose"
                 " thinker it loads (vllm-project/vllm#49014).",
                 hint="train on the whole model (its thinker is trained), or --for transformers",
+            )
+        if fused := next((key for key in self.stored if _FUSED_EXPERTS.fullmatch(key)), None):
+            raise UsageError(
+                f"--for vllm: {self.folder}: {fused} holds all experts of a layer; vLLM asks for each by its number.",
+                hint="load the base model and save it with save_pretrained, and name that folder as the base",
             )
         prefixes = _VLLM_PREFIXES.get(self.family.name)
         others = [key for key in self.stored if prefixes is not None and not key.startswith(prefixes)]
