@@ -9,6 +9,7 @@
     query.py              SQL over ten million rows
     scores.py             word error rates of many pairs
     retrieval.py          a glossary of a million terms, searched
+    phonemes.py           phones of a speaker who was never heard, with real and with random weights
     resume.py             runs of training that are killed: do they end with the same weights?
     training_step.py      a step of training beside a bare loop
     training_memory.py    a run of training over thousands of rows: does its memory grow?

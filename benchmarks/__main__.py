@@ -29,6 +29,7 @@ NAMES = (
     "training_memory",
     "training_step",
     "reap",
+    "phonemes",
 )
 
 

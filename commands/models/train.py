@@ -36,6 +36,11 @@ triptych train dpo preference@v1 --model models/after-sft --set lora={} --set tr
 triptych train dpo --config dpo.yaml --set dpo.beta=0.2
 triptych train dpo --output-dir runs/dpo --resume
 """
+PHONEME_EXAMPLES = """
+triptych train phoneme phoneme@v1 --model Qwen/Qwen3-8B --output-dir runs/phones
+triptych train phoneme --config phoneme_lora.yaml --set phoneme.ctc_weight=0.3
+triptych train phoneme --output-dir runs/phones --resume
+"""
 EXPORT_EXAMPLES = """
 triptych train export runs/first --merge --for transformers --out models/first
 triptych train export runs/first --merge --for vllm --checkpoint step-000500 --out models/first
@@ -76,6 +81,19 @@ def dpo(
     from ...trainers.preference.calls import train_dpo_with
 
     _train(train_dpo_with, options, export, store, as_json=json)
+
+
+@takes(TrainOptions)
+def phoneme(
+    options: TrainOptions,
+    export: TrainedOn = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a language model to write the phones that a frozen speech encoder hears (LoRA)."""
+    from ...trainers.phoneme.calls import train_phoneme_with
+
+    _train(train_phoneme_with, options, export, store, as_json=json)
 
 
 def _train(
@@ -180,5 +198,6 @@ def _show_merged(made: Merged) -> None:
 add(app, "sft", sft, examples=SFT_EXAMPLES)
 add(app, "contrastive", retrieve.contrastive, examples=retrieve.CONTRASTIVE_EXAMPLES)
 add(app, "dpo", dpo, examples=DPO_EXAMPLES)
+add(app, "phoneme", phoneme, examples=PHONEME_EXAMPLES)
 add(app, "export", export, examples=EXPORT_EXAMPLES)
 add(app, "config", train_config.config, examples=train_config.EXAMPLES)

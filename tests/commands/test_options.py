@@ -35,13 +35,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "review_make": triptych.review_make, "review_read": triptych.review_read,
     "train_contrastive": triptych.train_contrastive, "retrieve": triptych.retrieve,
     "train_sft": triptych.train_sft, "train_dpo": triptych.train_dpo,
-    "train_export": triptych.train_export,
+    "train_export": triptych.train_export, "train_phoneme": triptych.train_phoneme,
+    "phoneme_build_vocabulary": triptych.phoneme_build_vocabulary, "phoneme_infer": triptych.phoneme_infer,
     "prune": triptych.prune,
 }  # fmt: skip
 COMMANDS = {
     "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],
     "review_read": ["review", "read"], "train_sft": ["train", "sft"], "train_dpo": ["train", "dpo"],
-    "train_export": ["train", "export"],
+    "train_export": ["train", "export"], "train_phoneme": ["train", "phoneme"],
+    "phoneme_build_vocabulary": ["phoneme", "build-vocabulary"], "phoneme_infer": ["phoneme", "infer"],
     "train_contrastive": ["train", "contrastive"],
 }  # fmt: skip
 

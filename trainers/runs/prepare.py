@@ -37,12 +37,28 @@ LENGTHS = "row_lengths"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a run begins with, before it is loaded.
+
+    Attributes:
+        files: Where its files lie, and which they are.
+        load: Loads it onto a device; None: a GPU where there is one.
+    """
+
+    files: ModelFiles
+    family: Family
+    encoder: Encoder
+    load: Callable[[str | None], TrainingModel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What one trainer does differently from the others.
 
     Attributes:
         name: `sft`, `dpo`: the command and the kind of the run.
-        encoder: Makes the encoder of a family of models, of its folder and the configuration.
+        base: Finds what is trained on some rows, and makes their encoder: `model_with(ENCODER)` where that is the model
+            of `model.base_model`.
         objective: Makes the loss; `towers` is given where several processes train together.
         begin: Called, before the first step, with an objective, the rows that it will be asked about and the run's
             folder; returns what the record keeps of them. None: there is nothing to prepare.
@@ -51,7 +67,7 @@ class Recipe:
     """
 
     name: str
-    encoder: Callable[[Family, Path, RunConfig], Encoder]
+    base: Callable[[RunConfig, TrainingRows], Base]
     objective: Callable[[Any], Objective]
     begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
@@ -59,6 +75,32 @@ class Recipe:
     def answers_of(self, encoder: Any) -> tuple[Any, Objective]:
         """The encoder of plain answers, and the loss over them."""
         return (encoder, self.objective(None)) if self.answers is None else self.answers(encoder)
+
+
+def model_with(
+    encoder: Callable[[Family, Path, RunConfig], Encoder],
+) -> Callable[[RunConfig, TrainingRows], Base]:
+    """What finds the model of `model.base_model`, with its own tokenizer.
+
+    Args:
+        encoder: Makes the encoder of a family of models, of its folder and the configuration.
+    """
+
+    def find(config: RunConfig, _: TrainingRows) -> Base:
+        section = config.model
+        if section.tokenizer is not None:
+            raise UsageError(
+                f"model.tokenizer: {section.tokenizer}: another tokenizer needs rows in the model for its tokens.",
+                hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
+            )
+        files = locate(section.base_model, revision=section.revision, download=section.download)
+        family = family_of(read_config(files.folder))
+        return Base(
+            files=files, family=family, encoder=encoder(family, files.folder, config),
+            load=lambda device: load_for_training(files.folder, section, revision=files.revision, device=device),
+        )  # fmt: skip
+
+    return find
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,20 +200,13 @@ def prepare(
     from transformers import set_seed
 
     require_torch("train")
-    if config.model.tokenizer is not None:
-        raise UsageError(
-            f"model.tokenizer: {config.model.tokenizer}: another tokenizer needs rows in the model for its tokens.",
-            hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
-        )
     check_reports(config.logging.report_to)
     exports = _Exports.open(config, store)  # before the model, which may be a long download
-    section = config.model
-    files = locate(section.base_model, revision=section.revision, download=section.download)
-    family = family_of(read_config(files.folder))
-    encoder = recipe.encoder(family, files.folder, config)
+    base = recipe.base(config, exports.train)
+    files, family, encoder = base.files, base.family, base.encoder
     data = open_data(exports.train, encoder, config, folder=folder, rank=rank, ranks=ranks)
     steps = PlannedSteps(data.plan, data.loader, config.training.epochs, config.training.max_steps)
-    loaded = load_for_training(files.folder, section, revision=files.revision, device=device)
+    loaded = base.load(device)
     set_seed(config.training.seed)  # adapters begin with random numbers
     model = loaded.model
     if config.lora is not None:
