@@ -86,8 +86,13 @@ def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -
 def train(config: Any, store: Path, *, resume: bool = False) -> Any:
     """Run SFT here, or DPO where the configuration is one of it."""
     from triptych.shards.store.store import Store
+    from triptych.trainers.retrieval.config import ContrastiveConfig
     from triptych.trainers.runs.run import train as run
 
+    if isinstance(config, ContrastiveConfig):
+        from triptych.trainers.retrieval.train import train as retrieval
+
+        return retrieval(config, store=Store.open(store), resume=resume)
     return run(config, recipe_of(config), store=Store.open(store), resume=resume)
 
 
