@@ -18,6 +18,7 @@ from typing import Any
 
 import soundfile
 import triptych
+from triptych.shards.terms import is_term
 
 from tests.support.models import MODELS, SMOLLM, WHISPER
 
@@ -28,10 +29,11 @@ from .timing import tell
 SETTING = (
     "Frozen encoders with real weights, Whisper tiny.en (speech) and SmolLM2-135M-Instruct (text), through `triptych "
     "export term-chunks` and `triptych train contrastive`, with the same run by random weights of the speech encoder "
-    "(`retrieval.random_control`). Spoken digits: 80 clips of 4 speakers, of whom one is held out (their labels are German words, since "
-    "English number words are never terms). LibriVox: utterances of LibriSpeech, LJSpeech and of one novel, their words timed "
-    "by `triptych align` (PocketSphinx), with 29 pronunciations added; three of its speakers are tests alone. The glossary has 200 "
-    "words, 40 of which no training clip names; clips have 0.3 s of context."
+    "(`retrieval.random_control`). Spoken digits: 80 clips of 4 speakers, of whom one is held out (their labels are "
+    "German words, since English number words are never terms). LibriVox: utterances of LibriSpeech, LJSpeech and of "
+    "one novel, their words timed by `triptych align` (PocketSphinx), with 29 pronunciations added; three of its "
+    "speakers are tests alone. The glossary has 200 words, 40 of which no training clip names; clips have 0.3 s of "
+    "context."
 )
 DIGITS = ("null", "eins", "zwei", "drei", "vier", "fuenf", "sechs", "sieben", "acht", "neun")
 HELD_OUT = "yweweler"
@@ -132,7 +134,8 @@ def _trained(work: Path, terms: Any, *, context: float, epochs: int) -> Any:
         values={
             "retrieval.text_model": str(MODELS / SMOLLM), "training.epochs": str(epochs), "training.lr": "3e-3",
             "training.weight_decay": "0.1", "retrieval.random_control": "true", "retrieval.enable_full_eval": "true",
-            "retrieval.full_eval_every_n_epochs": "10", "retrieval.enable_hard_neg": "true", "logging.save_steps": "200",
+            "retrieval.full_eval_every_n_epochs": "10", "retrieval.enable_hard_neg": "true",
+            "logging.save_steps": "200",
         },
     )  # fmt: skip
     tell(f"{found.folder}: {time.process_time() - begun:.0f} s of processor time")
@@ -162,15 +165,11 @@ def _row(name: str, path: Path, text: str, speaker: str) -> Row:
 
 def glossary_of(rows: list[Row]) -> list[str]:
     """200 words: 40 that only tests say, and of the others first those that tests say too, then by how often."""
-    from triptych.converters.views.terms.glossary import Glossary  # noqa: F401
-
     said = {"train": Counter[str](), "test": Counter[str]()}
     for row in rows:
-        said[row["split"]].update({word for word in re.findall(r"[a-z]{4,}", row["text"])})
+        said[row["split"]].update({word for word in re.findall(r"[a-z]{4,}", row["text"]) if is_term(word)})
     trained, tested = said["train"], said["test"]
-    unseen = sorted(
-        (word for word in tested if word not in trained), key=lambda word: (-tested[word], -len(word), word)
-    )
+    unseen = sorted((word for word in tested if word not in trained), key=lambda word: (-tested[word], word))
     seen = sorted(trained, key=lambda word: (word not in tested, -trained[word], word))
     return sorted([*unseen[:UNSEEN], *seen[: TERMS - UNSEEN]])
 
@@ -182,9 +181,10 @@ def _told(name: str, found: Any) -> str:
         return f"{what.by_term[1]:.3f}, {what.by_term[5]:.3f}, {what.by_term[10]:.3f} of {what.terms}"
 
     return (
-        f"{name}: {found.clips:,} training clips ({found.clips_without_term:,} without a term), {at.all.clips:,} tested; recall of terms "
-        f"among the nearest 1, 5 and 10 of {at.glossary}: seen in training {recall(at.seen)}, unseen {recall(at.unseen)}; by random "
-        f"weights {recall(control.seen)} and {recall(control.unseen)}; by vectors of other clips (chance) {recall(at.chance)}"
+        f"{name}: {found.clips:,} training clips ({found.clips_without_term:,} without a term), {at.all.clips:,} "
+        f"tested; recall of terms among the nearest 1, 5 and 10 of {at.glossary}: seen in training {recall(at.seen)}, "
+        f"unseen {recall(at.unseen)}; by random weights {recall(control.seen)} and {recall(control.unseen)}; by "
+        f"vectors of other clips (chance) {recall(at.chance)}"
     )
 
 
@@ -192,8 +192,8 @@ def _rejection(found: Any) -> Iterator[str]:
     for at in found.scores["test"].sweep:
         if at.threshold in (0.15, 0.3, 0.5, 0.7):
             yield (
-                f"LibriVox, at a cosine of {at.threshold:g}: {at.rejected:.1%} of the clips without a term are rejected, of the others "
-                f"{at.answered:.1%} are answered and {at.right:.1%} rightly"
+                f"LibriVox, at a cosine of {at.threshold:g}: {at.rejected:.1%} of the clips without a term are "
+                f"rejected; of the others {at.answered:.1%} are answered, and {at.right:.1%} rightly"
             )
 
 
