@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
+    from .trainers.phoneme.calls import phoneme_build_vocabulary, phoneme_infer, train_phoneme
     from .trainers.preference.calls import train_dpo
     from .trainers.reap.calls import prune
     from .trainers.retrieval.calls import retrieve, train_contrastive
@@ -89,6 +90,8 @@ __all__ = [
     "import_data",
     "infer",
     "open_export",
+    "phoneme_build_vocabulary",
+    "phoneme_infer",
     "plan",
     "prune",
     "pull",
@@ -103,6 +106,7 @@ __all__ = [
     "train_contrastive",
     "train_dpo",
     "train_export",
+    "train_phoneme",
     "train_sft",
     "validate",
     "validate_file",
@@ -116,12 +120,15 @@ _PLACES = {
     "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
     "retrieve": ".trainers.retrieval.calls",
+    "phoneme_build_vocabulary": ".trainers.phoneme.calls",
+    "phoneme_infer": ".trainers.phoneme.calls",
     "prune": ".trainers.reap.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
     "train_dpo": ".trainers.preference.calls",
     "train_export": ".trainers.serving.calls",
+    "train_phoneme": ".trainers.phoneme.calls",
     "train_contrastive": ".trainers.retrieval.calls",
     "train_sft": ".trainers.sft.calls",
 }

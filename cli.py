@@ -20,7 +20,7 @@ import typer
 from .commands import convert, data, demo, export, exports, output, samples, store
 from .commands.catalog import cards
 from .commands.help import QuietOption, VerboseOption, add, group
-from .commands.models import evaluate, infer, prune, retrieve, review, train
+from .commands.models import evaluate, infer, phoneme, prune, retrieve, review, train
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
 
@@ -55,6 +55,7 @@ add(app, "retrieve", retrieve.retrieve, heading=MODELS, examples=retrieve.EXAMPL
 add(app, "evaluate", evaluate.evaluate, heading=MODELS, examples=evaluate.EXAMPLES)
 app.add_typer(review.app, name="review", rich_help_panel=MODELS)
 app.add_typer(train.app, name="train", rich_help_panel=MODELS)
+app.add_typer(phoneme.app, name="phoneme", rich_help_panel=MODELS)
 add(app, "prune", prune.prune, heading=MODELS, examples=prune.EXAMPLES)
 add(app, "query", data.query, heading=STORE, examples=data.QUERY_EXAMPLES)
 app.add_typer(store.app, name="store", rich_help_panel=STORE)

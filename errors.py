@@ -70,3 +70,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
     near = get_close_matches(name.lower(), list(dict.fromkeys(known)), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else None
+
+
+def amount(count: float, noun: str) -> str:
+    """Return a number with its noun: `1 row`, `2,000 rows`, `0.5 epochs`."""
+    return f"{count:{',' if isinstance(count, int) else ',.3g'}} {noun}{'' if count == 1 else 's'}"

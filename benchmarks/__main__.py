@@ -28,6 +28,7 @@ NAMES = (
     "resume",
     "training_step",
     "reap",
+    "phonemes",
 )
 
 

@@ -41,15 +41,36 @@ def main() -> int:
                     is_same = _plain(folder, store, work / f"plain-{name}-{mode}", sections)
                     how = "the same weights" if is_same else "**other weights** than without the stop"
                     notes.append(f"transformers.Trainer alone, {name}, {mode}: {how}")
+        found.append(_phones(work, options.kills))
         section = Section("resume", "runs of training that are killed and go on", SETTING, [], found, notes=notes)
     return publish(section)
 
 
+def _phones(work: Path, kills: int) -> Requirement:
+    """Phones with a tiny Whisper and a tiny Qwen3, with a CTC head and what the encoder makes kept in memory."""
+    tell("phones, lora")
+    store = training_runs.phones(work / "resume-phones")
+    model = tiny_models.qwen3(work / "resume-qwen3", tied=True)
+    whisper = tiny_models.whisper(work / "resume-whisper")
+    own = {"phoneme": {"ctc_weight": 0.5, "keep_states": 0.1}, "training": {"max_steps": STEPS, "epochs": 6}}
+    whole, parts = (
+        training_runs.phoneme_config(model, whisper, work / f"resume-phones-{part}", **own)
+        for part in ("whole", "parts")
+    )
+    return _compared("phones, LoRA, CTC", whole, parts, store, kills)
+
+
 def _killed(name: str, model: Path, store: Path, work: Path, sections: dict[str, Any], kills: int) -> Requirement:
     slug = name.replace(", ", "-")
-    whole = training_runs.config_of(model, work / f"resume-{slug}-whole", **sections)
+    whole, parts = (
+        training_runs.config_of(model, work / f"resume-{slug}-{part}", **sections) for part in ("whole", "parts")
+    )
+    return _compared(name, whole, parts, store, kills)
+
+
+def _compared(name: str, whole: Any, parts: Any, store: Path, kills: int) -> Requirement:
+    """Run once to the end, and once through kills."""
     training_runs.train(whole, store)
-    parts = training_runs.config_of(model, work / f"resume-{slug}-parts", **sections)
     counts = training_runs.killed(parts, store, kills=kills, seed=1)
     one, two = training_runs.weights_of(whole, store), training_runs.weights_of(parts, store)
     how = f"{counts['in a save']} in a save and {counts['elsewhere']} elsewhere"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ..converters.export.result import ExportResult
+    from ..shards.exports.versions import Version
     from ..validators.consumers.verify import Verification
 
 EXAMPLES = """
@@ -47,7 +50,7 @@ def export(
     result = export_with(view, store, options)
     for warning in result.warnings:
         output.note(f"warning: {warning}")
-    output.emit(_document(result), as_json=json, show=lambda: _show_result(result))
+    output.emit(_document(result), as_json=json, show=lambda: _show_result(result, store))
     if not all(each.passed for each in result.verified):
         raise typer.Exit(ProblemsFound.exit_code)
 
@@ -67,19 +70,38 @@ def _document(result: ExportResult) -> dict[str, Any]:
     }
 
 
-def _show_result(result: ExportResult) -> None:
+def _show_result(result: ExportResult, store: Path | None) -> None:
+    from ..converters.views.elements.why_no_row import WHY_NO_ROW
+
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
     rows = f"{made:,} rows" if made == written else f"{made:,} rows of {written:,} samples"
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {rows}{others}")
+    for reason, count in counts.items():
+        if why := WHY_NO_ROW.get(reason):
+            output.say(f"  {count:,} {reason}: {why}")
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.verified:
         show_verified(result.verified)
-    if result.next_command:
-        output.say(f"train: {result.next_command}")
+    commands = [each for each in (result.next_command, own_command(result.version, store)) if each]
+    for lead, command in zip(("train:", "   or:"), commands, strict=False):
+        output.say(f"{lead} {command}")
+
+
+def own_command(version: Version, store: Path | None) -> str | None:
+    """What to type to train on a version here."""
+    from ..trainers.data.training_rows import trainer_of
+
+    trainer = trainer_of(version)
+    if trainer is None:
+        return None
+    lora = "" if trainer == "contrastive" else " --set lora={}"
+    place = "" if store is None else f" --store {shlex.quote(str(store))}"
+    run = shlex.quote(f"runs/{version.name}")
+    return f"triptych train {trainer} {version.reference} --model MODEL{lora} --output-dir {run}{place}"
 
 
 def show_verified(verified: list[Verification]) -> None:

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import TriptychError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
     from ..shards.events import Account
 
 RIGHT_ALIGNED = (int, float, Decimal)
@@ -234,18 +237,42 @@ def report_error(error: TriptychError, *, as_json: bool) -> None:
         fault(f"  next: {error.hint}")
 
 
-def _ignore_progress(done: int, of: int | None) -> None:
-    """Ignore progress, if there is no terminal."""
+class Telling:
+    """How far a command is, for whoever waits: without a terminal the lines that it tells, if it tells any."""
+
+    def __call__(self, done: int, of: int | None) -> None:
+        """So much is done, of so much; None: it is not known of how much."""
+
+    def line(self, text: str, *, short: str) -> None:
+        """A line worth reading in a log; `short` is what stands beside the bar of a terminal."""
+        note(text)
+
+
+class _Bar(Telling):
+    """A progress bar on a terminal."""
+
+    def __init__(self, bar: RichProgress, task: TaskID, unit: str) -> None:
+        self._bar, self._task, self._unit = bar, task, unit
+
+    def __call__(self, done: int, of: int | None) -> None:
+        speed = self._bar.tasks[self._task].speed
+        rate = f"{speed:,.{0 if speed >= 10 else 2}f} {self._unit}/s" if speed else ""
+        if of is not None:
+            self._bar.update(self._task, total=of)
+        self._bar.update(self._task, completed=done, rate=rate)
+
+    def line(self, text: str, *, short: str) -> None:
+        self._bar.update(self._task, detail=printable(short))
 
 
 @contextmanager
-def progress(description: str, *, total: int | None, unit: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar with rate and time left on a terminal; nothing elsewhere.
+def progress(description: str, *, total: int | None, unit: str) -> Iterator[Telling]:
+    """Show a progress bar with rate and time left on a terminal; elsewhere the lines that are told, if any.
 
-    Yields a function to call with the amount done so far and the total, or None if the total is unknown.
+    Yields what to call with the amount done so far and the total, or None if the total is unknown.
     """
     if _quiet or not sys.stderr.isatty():
-        yield _ignore_progress
+        yield Telling()
         return
     from rich.console import Console
     from rich.progress import (
@@ -264,15 +291,6 @@ def progress(description: str, *, total: int | None, unit: str) -> Iterator[Call
         amount = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}")]
     with Progress(
         TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn(),
-        console=Console(file=sys.stderr), transient=True,
+        TextColumn("{task.fields[detail]}", markup=False), console=Console(file=sys.stderr), transient=True,
     ) as bar:  # fmt: skip
-        task = bar.add_task(description, total=total, rate="")
-
-        def tell(done: int, of: int | None) -> None:
-            speed = bar.tasks[task].speed
-            rate = f"{speed:,.0f} {unit}/s" if speed else ""
-            if of is not None:
-                bar.update(task, total=of)
-            bar.update(task, completed=done, rate=rate)
-
-        yield tell
+        yield _Bar(bar, bar.add_task(description, total=total, rate="", detail=""), unit)

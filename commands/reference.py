@@ -21,6 +21,7 @@ from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
+from ..trainers.phoneme.options import BuildVocabularyOptions, PhonemeInferOptions
 from ..trainers.reap.options import PruneOptions
 from ..trainers.retrieval.options import RetrieveOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
@@ -43,6 +44,9 @@ MODELS: dict[str, type[Options]] = {
     "train_sft": TrainOptions,
     "train_contrastive": TrainOptions,
     "train_dpo": TrainOptions,
+    "train_phoneme": TrainOptions,
+    "phoneme_build_vocabulary": BuildVocabularyOptions,
+    "phoneme_infer": PhonemeInferOptions,
     "prune": PruneOptions,
     "train_export": MergeOptions,
     "retrieve": RetrieveOptions,
@@ -144,9 +148,10 @@ def _plain(value: object) -> str:
 
 def training_page() -> str:
     """The text of `docs/reference/training-configuration.md`."""
+    from ..trainers.phoneme.config import PhonemeConfig
     from ..trainers.preference.config import DpoConfig
 
-    return configuration_page(DpoConfig)
+    return configuration_page(DpoConfig, PhonemeConfig)
 
 
 def main() -> None:

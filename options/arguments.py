@@ -360,6 +360,48 @@ class TrainDpoArguments(TypedDict, total=False):
     data_dir: str | Path | None
 
 
+class TrainPhonemeArguments(TypedDict, total=False):
+    """The options of `train phoneme`."""
+
+    config: str | Path | None
+    values: Mapping[str, str]
+    model: str | Path | None
+    revision: str | None
+    download: bool
+    output_dir: str | Path | None
+    dry_run: bool
+    resume: bool
+    data_dir: str | Path | None
+
+
+class PhonemeBuildVocabularyArguments(TypedDict, total=False):
+    """The options of `phoneme build vocabulary`."""
+
+    model: Required[str | Path]
+    out: Required[str | Path]
+    revision: str | None
+    download: bool
+    min_freq: int
+    allow_held_out: bool
+
+
+class PhonemeInferArguments(TypedDict, total=False):
+    """The options of `phoneme infer`."""
+
+    export: str | None
+    prompt: str | None
+    canonical: str | None
+    pronunciation: bool
+    phones: str
+    ignore_sil: bool
+    limit: int | None
+    long: str
+    checkpoint: str
+    base: str | Path | None
+    device: str | None
+    out: str | Path | None
+
+
 class PruneArguments(TypedDict, total=False):
     """The options of `prune`."""
 

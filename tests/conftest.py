@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 from support.places import DATA
 from triptych.catalog.sources.synthetic.source import SyntheticSource
+from triptych.shards.store import store as stores
 from triptych.shards.store.store import Store
 
 
@@ -65,6 +67,36 @@ def synthetic_once() -> Iterator[Callable[..., Any]]:
     SyntheticSource._make = make  # type: ignore[method-assign]
     yield generate
     SyntheticSource._make = generate  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stores_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], None]]:
+    """Copies an empty store where one is created in a folder that is not there: a tenth of the time of a small pull.
+
+    Tests of the creation itself create anew (the fixture `created_anew`), and so do processes of their own.
+    """
+    create = stores.create_tables
+    empty: list[Path] = []
+
+    def copy(root: Path) -> None:
+        if root.exists() or not root.parent.is_dir():
+            create(root)
+            return
+        if not empty:
+            made = tmp_path_factory.mktemp("empty") / "store"
+            create(made)
+            empty.append(made)
+        shutil.copytree(empty[0], root)
+
+    stores.create_tables = copy
+    yield create
+    stores.create_tables = create
+
+
+@pytest.fixture
+def created_anew(stores_copied: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores are created table by table, as a user's are."""
+    monkeypatch.setattr(stores, "create_tables", stores_copied)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ sft/         supervised fine-tuning: what a model reads of a row, and what it is
 preference/  two answers to one question: the preferred one is made more likely (DPO)
 configs/     configurations to begin with
 retrieval/   terms of a glossary that a clip names: the losses, scores and search of their retrieval
+phoneme/     phones out of speech, with confidences and scores of pronunciation
 runs/        what a run of training was asked to do, and what it leaves behind
 evaluation/  what models answered, beside what is right
 benchmarks/  benchmarks as their authors score them, and models that judge

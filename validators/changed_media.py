@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
+from ..shards.store.rows_to_arrow import texts_table
 from ..shards.store.sql import quote
 from ..shards.store.store import Store
 
@@ -32,8 +31,8 @@ def add_changed_media(store: Store, connection: duckdb.DuckDBPyConnection, datas
         SELECT m.id, m.path, m.bytes, c.measured_at FROM ({" UNION ALL ".join([*kinds, more])}) m
         JOIN checks c ON c.dataset = {quote(dataset)} AND c.id = m.id AND c.revision = {quote(revision)}""")
     missing, resized = _look(store, connection)
-    connection.register("missing_now", pa.table({"path": pa.array(missing, pa.string())}))
-    connection.register("resized_now", pa.table({"path": pa.array(resized, pa.string())}))
+    connection.register("missing_now", texts_table(path=missing))
+    connection.register("resized_now", texts_table(path=resized))
     has_column = "missing_media" in {row[0] for row in connection.execute("DESCRIBE checks").fetchall()}
     before = "len(coalesce(c.missing_media, []))" if has_column else "0"
     connection.execute(f"""

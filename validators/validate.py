@@ -26,7 +26,7 @@ from ..shards.query import connect
 from ..shards.store.annotations import DECIDING_KEYS, REMEASURED_KEYS, changed_sql
 from ..shards.store.commits import until_committed
 from ..shards.store.lock import locked
-from ..shards.store.rows_to_arrow import rows_to_table
+from ..shards.store.rows_to_arrow import rows_to_table, values_to_array
 from ..shards.store.sql import first_row, quote
 from ..shards.store.store import Store
 from ..shards.store.tables import EVENTS, VERDICTS
@@ -309,7 +309,7 @@ def _decide(
 ) -> None:
     one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
     measured = f"(SELECT * FROM checks WHERE dataset = {quote(dataset)} AND revision = {quote(checks.REVISION)})"
-    time = pa.scalar(judged_at, VERDICTS.field("judged_at").type)
+    [time] = values_to_array([judged_at], VERDICTS.field("judged_at").type)
 
     def verdicts() -> Iterator[pa.RecordBatch]:
         relation = joined_sql(one.format("samples"), measured, "repeats")

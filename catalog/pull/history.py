@@ -136,6 +136,8 @@ def part_key(config: str | None, split: str) -> str:
 def read_history(snapshot: Snapshot, dataset: str) -> History:
     """Read the history of a dataset in a store from its rows in `runs`."""
     history = History()
+    if snapshot.is_empty("runs"):
+        return history
     for stage, text, kept in snapshot.rows(
         f"SELECT stage, details, kept FROM ({snapshot.scan('runs')}) WHERE dataset = {quote(dataset)} "
         "AND stage IN ('pull', 'remove') ORDER BY finished_at"

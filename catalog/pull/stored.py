@@ -57,6 +57,8 @@ class StoredDataset:
 
     def imported_by(self) -> str | None:
         """Return the command of the last import that stored samples; alignments are annotations and do not count."""
+        if self.snapshot.is_empty("runs"):
+            return None
         rows = self.snapshot.rows(
             f"SELECT command FROM ({self.snapshot.scan('runs')}) WHERE dataset = {quote(self.dataset)} "
             "AND stage = 'import' AND kept > 0 ORDER BY finished_at DESC"
@@ -134,6 +136,8 @@ class StoredDataset:
         return HashSet(np.concatenate(hashes)) if hashes else HashSet()
 
     def _total(self, expression: str, splits: Sequence[str], configs: Sequence[str]) -> float:
+        if self.snapshot.is_empty("samples"):
+            return 0.0
         rows = self.snapshot.rows(self._select(expression, *_conditions(splits, configs)))
         return float(rows[0][0] or 0)
 

@@ -114,10 +114,15 @@ def _make_model(folder: Path, demo: _Demo) -> None:
     from ...trainers.models.demo_model import make_demo_model
 
     code = f"from triptych.trainers.models.demo_model import make_demo_model; make_demo_model({str(folder)!r})"
-    demo.typed.append(shlex.join(["python", "-c", code]))
+    demo.typed.append(f"python -c {_quoted(code)}")
     if not demo.is_silent:
         output.say(f"$ {demo.typed[-1]}")
     make_demo_model(folder)
+
+
+def _quoted(text: str) -> str:
+    """A text as one word of a shell: in double quotes, where nothing in it means anything to the shell."""
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _swap_clips(export: Path, out: Path) -> None:

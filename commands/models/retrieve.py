@@ -80,8 +80,9 @@ def contrastive(
 
     with output.progress("train", total=None, unit="steps") as tell:
         found = train_contrastive_with(
-            export, store, options, lambda done, of: tell(done, of), lambda text: output.note(f"note: {text}")
-        )
+            export, store, options, tell, lambda text: output.note(f"note: {text}"),
+            lambda line: tell.line(str(line), short=line.what),
+        )  # fmt: skip
     output.emit(found, as_json=json, show=lambda: _show_training(found))
     if found.preflight is not None and found.preflight.errors:
         raise typer.Exit(ProblemsFound.exit_code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...trainers.runs.options import TrainOptions
 from ...trainers.serving.options import MergeOptions
 from .. import completion, output
@@ -35,6 +35,11 @@ DPO_EXAMPLES = """
 triptych train dpo preference@v1 --model models/after-sft --set lora={} --set training.lr=5e-6 --output-dir runs/dpo
 triptych train dpo --config dpo.yaml --set dpo.beta=0.2
 triptych train dpo --output-dir runs/dpo --resume
+"""
+PHONEME_EXAMPLES = """
+triptych train phoneme phoneme@v1 --model Qwen/Qwen3-8B --output-dir runs/phones
+triptych train phoneme --config phoneme_lora.yaml --set phoneme.ctc_weight=0.3
+triptych train phoneme --output-dir runs/phones --resume
 """
 EXPORT_EXAMPLES = """
 triptych train export runs/first --merge --for transformers --out models/first
@@ -78,6 +83,19 @@ def dpo(
     _train(train_dpo_with, options, export, store, as_json=json)
 
 
+@takes(TrainOptions)
+def phoneme(
+    options: TrainOptions,
+    export: TrainedOn = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a language model to write the phones that a frozen speech encoder hears (LoRA)."""
+    from ...trainers.phoneme.calls import train_phoneme_with
+
+    _train(train_phoneme_with, options, export, store, as_json=json)
+
+
 def _train(
     call: Callable[..., RunResult | Preflight], options: TrainOptions, export: str | None, store: Path | None, *,
     as_json: bool,
@@ -86,7 +104,7 @@ def _train(
         call(export, store, options)
         return
     with output.progress("train", total=None, unit="steps") as tell:
-        found = call(export, store, options, lambda done, of: tell(done, of), _note)
+        found = call(export, store, options, tell, _note, lambda line: tell.line(str(line), short=line.what))
     output.emit(found, as_json=as_json, show=lambda: _show(found))
     if getattr(found, "errors", ()):
         raise typer.Exit(ProblemsFound.exit_code)
@@ -113,7 +131,7 @@ def _show(found: RunResult | Preflight) -> None:
     )
     _show_result(found)
     for reason, count in sorted(found.left_out.items()):
-        output.say(f"  {count:,} rows left out: {reason}")
+        output.say(f"  {amount(count, 'row')} left out: {reason}")
     if found.cut_seconds:
         output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
     checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
@@ -134,8 +152,9 @@ def _show_result(found: RunResult) -> None:
     early = ", stopped early" if found.is_stopped_early else ""
     loss = "" if found.loss is None else f", loss {found.loss:.4f}"
     output.say(
-        f"{found.folder}: {found.steps:,} steps, {found.epochs:g} epochs{early}; {found.rows:,} rows and "
-        f"{found.tokens:,} tokens of {found.export} read, {found.padding:.1%} of the batches padding{loss}"
+        f"{found.folder}: {amount(found.steps, 'step')}, {amount(found.epochs, 'epoch')}{early}; "
+        f"{amount(found.rows, 'row')} and {amount(found.tokens, 'token')} of {found.export} read, "
+        f"{found.padding:.1%} of the batches padding{loss}"
     )
     for name, value in found.measures.items():
         output.say(f"  {name} {value:.4f}")
@@ -144,7 +163,7 @@ def _show_result(found: RunResult) -> None:
         output.say(f"  {name} {value:.4f}{before}")
     if (gap := found.audio_gap) is not None:
         unheard = "" if gap.is_heard else "; sound is not heard: the loss is the same without it"
-        told = f"the loss of {gap.rows} rows with another row's sound, less that with their own"
+        told = f"the loss of {amount(gap.rows, 'row')} with another row's sound, less that with their own"
         output.say(f"  audio gap {gap.gap:+.4f}: {told}{unheard}")
     if found.best_checkpoint is not None:
         output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
@@ -179,5 +198,6 @@ def _show_merged(made: Merged) -> None:
 add(app, "sft", sft, examples=SFT_EXAMPLES)
 add(app, "contrastive", retrieve.contrastive, examples=retrieve.CONTRASTIVE_EXAMPLES)
 add(app, "dpo", dpo, examples=DPO_EXAMPLES)
+add(app, "phoneme", phoneme, examples=PHONEME_EXAMPLES)
 add(app, "export", export, examples=EXPORT_EXAMPLES)
 add(app, "config", train_config.config, examples=train_config.EXAMPLES)

@@ -17,37 +17,18 @@ from ...validators.formats import FORMATS as VALIDATORS
 from ...validators.formats import Finding
 from ..views import View, ViewOptions
 from ..views.batch import PATHS, BatchRow, RowMaker
+from ..views.elements.why_no_row import WHY_NO_ROW
 from .inputs import Found
 from .result import Problem
 
-SKIPPED: Mapping[str, str] = {
-    "no_answer": "no answer: no text, answer, labels, translation or solution, whichever the task needs",
-    "no_prompt": "no prompt: the task has none for this modality, or the question is blank",
-    "no_media": "no audio, video or image",
-    "no_text": "a text row without text",
-    "tag_mismatch": "the tags of the conversation do not match its media, or an answer contains a tag",
-    "model_token": "a token such as <|audio_pad|> or <|im_end|> in its text, which a tokenizer takes for what it marks",
-    "no_rejected": "no rejected answer",
-    "same_answers": "the chosen and the rejected answer are the same but for white space",
-    "tools_before_answer": "the conversation calls tools after its last user turn; both sides of a pair need the calls",
-    "no_dimension": "no dimension, or one that is not known: factuality, instruction, safety, helpfulness",
-    "no_label": "no label true or false; a pair gives two rows in an export: `triptych import`, then `triptych export`",
-    "more_than_one_medium": "a row of this view has at most one audio, and one video if any",
-    "image_unsupported": "a row of this view has no image",
-    "sound_apart": "the sound of the video is a file of its own; --av in-video uses what is in the video",
-    "silent_video": "a video without sound; --av in-video needs one in every video",
-    "no_sound": "a video without sound to use alone; convert cannot take it out of a video: `triptych import`, then "
+_BY_CONVERT: Mapping[str, str] = {
+    "no_label": f"{WHY_NO_ROW['no_label']}; a pair gives two rows in an export: `triptych import`, then "
     "`triptych export`",
-    "no_reasoning": "no reasoning, neither as a field nor in <think>",
-    "broken_chain": "the tags of its reasoning do not fit together: four sections in order, or none",
-    "broken_response": "the tags of its response do not fit together, or nothing is in them",
-    "no_language": "its prompt names a language, and it has none",
-    "several_exchanges": "a conversation of more than one exchange",
-    "video_unsupported": "a row of this view has no video",
+    "no_sound": f"{WHY_NO_ROW['no_sound']}; convert cannot take it out of a video: `triptych import`, then "
+    "`triptych export`",
     "span_unsupported": "spans of media are not supported: `triptych import`, then `triptych export` cuts them",
 }
-"""Messages for the reason codes of views."""
-
+"""What an export does, and a conversion of files does not."""
 
 BATCH_ROWS = 2048
 BATCH_CHARACTERS = 400_000
@@ -233,4 +214,4 @@ def _rows(batch: list[Found], maker: RowMaker) -> list[BatchRow | Problem]:
 
 def _row_or_problem(found: Found, row: BatchRow) -> BatchRow | Problem:
     skip = "span_unsupported" if found.sample.keys() & {"start_s", "end_s"} else row.skip
-    return row if skip is None else Problem(found.where, skip, SKIPPED.get(skip, skip))
+    return row if skip is None else Problem(found.where, skip, {**WHY_NO_ROW, **_BY_CONVERT}.get(skip, skip))

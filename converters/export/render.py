@@ -242,12 +242,9 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
     refused = refused_shapes(request.view.format, request.options.task, (str(row[0]) for row in shapes))
     if not refused:
         return rows
-    import pyarrow as pa
+    from ...shards.store.rows_to_arrow import texts_table
 
-    table = pa.table(
-        {"shape": pa.array(list(refused), pa.string()), "code": pa.array(list(refused.values()), pa.string())}
-    )
-    connection.register("refused_shapes", table)
+    connection.register("refused_shapes", texts_table(shape=list(refused), code=list(refused.values())))
     connection.execute(f"""
         CREATE OR REPLACE TABLE refused AS
         SELECT r.id, 'refused_' || s.code AS reason

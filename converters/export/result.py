@@ -22,6 +22,7 @@ class ExportResult:
     """A published (or reused) version, its counts, and warnings to read before training on it.
 
     Attributes:
+        next_command: What to train with on it; None: no trainer is known, or all rows are of test or validation splits.
         left_out: Fields that samples have and their rows do not carry -> number of those rows.
         verified: What the consumers of the version made of it, if they were asked.
     """
@@ -43,7 +44,9 @@ def result_of(version: exports.Version, account: Mapping[str, Any], request: Req
     own = () if request.view.tell is None else request.view.tell(manifest, request.options.own)
     warnings = [*warnings_of(account, request), *own, *fields, *told_budget(manifest.get("budget"))]
     command = None
-    if request.view.train_command is not None:
+    held_out, rows = account["held_out_rows"], account["rows"]
+    is_trained_on = not held_out or held_out < rows  # nobody trains on a test split
+    if request.view.train_command is not None and is_trained_on:
         command = request.view.train_command(
             version.data,
             request.options,

@@ -15,7 +15,7 @@ from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .left_out import left_out_columns, names
-from .prepare import EMPTIABLE, MESSAGE_KEYS, OUTSIDE, TOOLS, WITH_LOSS, connect, turn_macro, with_prepared
+from .prepare import EMPTIABLE, MESSAGE_KEYS, OUTSIDE, TOOLS, WITH_LOSS, connect, macros_of, turn_macro, with_prepared
 from .statement import describe, row_statement, sql_errors
 from .terms.chunk_type import CHUNK
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
@@ -65,7 +65,8 @@ class RowMaker:
         self._rows = row_statement(view, options.task, account)
         self._made = ""
         self._statement = ""
-        self._connection = connect(options, with_prepared(self._rows, options, decide=view.built_in), *OUTSIDE)
+        self._connection = connect(options, *OUTSIDE)
+        self._macros: set[str] = set()
 
     def __enter__(self) -> RowMaker:
         return self
@@ -143,6 +144,13 @@ class RowMaker:
         empty = frozenset((*EMPTIABLE, *TOOLS)) - used
         self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty)
         self._connection.execute(turn_macro(with_loss=with_loss))
+        called = [self._made]
+        if not self._view.built_in:
+            called.append(with_prepared(self._rows, self._options, decide=False))  # it is described, below
+        for macro in macros_of(self._options).statements(called, temporary=True):
+            if macro not in self._macros:
+                self._connection.execute(macro)
+                self._macros.add(macro)
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW samples_with_paths AS
             SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,

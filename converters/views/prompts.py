@@ -115,6 +115,11 @@ def tables() -> dict[str, pa.Table]:
     """The tables listed in the module docstring, by name."""
     import pyarrow as pa
 
+    from ...shards.store.rows_to_arrow import rows_to_table
+
+    def strings(*names: str) -> pa.Schema:
+        return pa.schema([(name, pa.string()) for name in names])
+
     banks: list[dict[str, Any]] = []
     numbers: dict[tuple[str, ...], int] = {}
     phrasings: list[dict[str, Any]] = []
@@ -139,12 +144,13 @@ def tables() -> dict[str, pa.Table]:
         for code, name in names.items()
     ]
     choices = [{"language": language, "introduction": text} for language, text in _document()["choices"].items()]
+    bank = [*strings("task", "modality", "language"), ("first", pa.int64()), ("phrasings", pa.int64())]
     return {
-        "prompt_banks": pa.Table.from_pylist(banks),
-        "prompts": pa.Table.from_pylist(phrasings, schema=schema),
-        "answers": pa.Table.from_pylist(answers),
-        "target_names": pa.Table.from_pylist(targets),
-        "choice_introductions": pa.Table.from_pylist(choices),
+        "prompt_banks": rows_to_table(banks, pa.schema(bank)),
+        "prompts": rows_to_table(phrasings, schema),
+        "answers": rows_to_table(answers, strings("task", "first_field", "second_field")),
+        "target_names": rows_to_table(targets, strings("language", "code", "name")),
+        "choice_introductions": rows_to_table(choices, strings("language", "introduction")),
     }
 
 

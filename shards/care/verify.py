@@ -92,7 +92,7 @@ def verify(store: Store, *, quick: bool = False) -> Verified:
 
 def lost_media(store: Store, dataset: str) -> list[LostMedia]:
     """The media that a dataset's samples name and that is gone; only presence is looked at."""
-    import pyarrow as pa
+    from ..store.rows_to_arrow import texts_table
 
     with connect(store, named_in="samples_as_pulled") as connection:
         connection.execute(
@@ -106,7 +106,7 @@ def lost_media(store: Store, dataset: str) -> list[LostMedia]:
         gone = [path for batch in batches for path in batch.column("path").to_pylist() if not is_there(path)]
         if not gone:
             return []
-        connection.register("gone", pa.table({"path": pa.array(gone, pa.string())}))
+        connection.register("gone", texts_table(path=gone))
         table = connection.sql(f"SELECT * FROM ({_NAMED.format(ids=_IDS)}) SEMI JOIN gone USING (path)")
         return [_lost(row, "missing") for row in table.to_arrow_table().to_pylist()]
 
@@ -132,7 +132,8 @@ def _presence(store: Store, *, many: bool) -> Callable[[str], bool]:
 def recorded_media(store: Store, version: exports.Version) -> dict[str, Expected]:
     """What the samples say of the media of a version, by the path that they use; cuts are known by their name alone."""
     import duckdb
-    import pyarrow as pa
+
+    from ..store.rows_to_arrow import texts_table
 
     if exports.without_rows(version) or not (version.path / "data.parquet").is_file():
         return {}
@@ -141,7 +142,7 @@ def recorded_media(store: Store, version: exports.Version) -> dict[str, Expected
     except duckdb.Error:
         return {}  # `exports.verify` finds that the file has changed
     with connect(store, named_in="samples_as_pulled") as connection:
-        connection.register("wanted", pa.table({"path": pa.array(paths, pa.string())}))
+        connection.register("wanted", texts_table(path=paths))
         rows = connection.execute(
             f"SELECT path, sha256, bytes FROM ({_NAMED.format(ids=1)}) SEMI JOIN wanted USING (path)"
         ).fetchall()

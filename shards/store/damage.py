@@ -110,7 +110,7 @@ def _problems_of(store: Store, name: str, *, footers: bool) -> Iterator[str]:
     from .views import live_files
 
     table = store.open_table(name)
-    sizes = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+    sizes = table.get_add_actions(flatten=True).select(["path", "size_bytes"]).to_struct_array().to_pylist()
     expected = {row["path"]: row["size_bytes"] for row in sizes}
     for file in live_files(table):
         size = next((expected[key] for key in _spellings(file, store.root / name) if key in expected), None)

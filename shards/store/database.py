@@ -7,6 +7,7 @@ as user SQL does, opens its own (`query.connect`).
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,16 @@ def lasting(
 def _let_go() -> None:
     """Before a fork: the new process would have these DuckDBs without their threads, and wait for them when it ends."""
     _OPENING.acquire()
+    _OPENED.clear()
+    _PREPARED.clear()
+
+
+@atexit.register
+def _close() -> None:
+    """At the end of the process: torch keeps modules, as `typing` with the overloads of ours, so that what those reach
+    is never freed, and DuckDB tells of each connection that it was leaked."""
+    for opened in _OPENED.values():
+        opened.close()
     _OPENED.clear()
     _PREPARED.clear()
 

@@ -38,6 +38,11 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def texts_table(**columns: Sequence[str]) -> pa.Table:
+    """A table of columns of texts."""
+    return pa.table({name: values_to_array(texts, pa.string()) for name, texts in columns.items()})
+
+
 def values_to_array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     """Convert the values of one column."""
     try:

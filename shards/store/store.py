@@ -293,11 +293,9 @@ class Store:
 
     def count_rows(self, name: str) -> dict[str, int]:
         """Count the rows of each dataset in a table, from its log."""
-        import pyarrow as pa
-
-        files = pa.table(self.table(name).get_add_actions(flatten=True))
+        files = self.table(name).get_add_actions(flatten=True)
         counts: dict[str, int] = {}
-        for file in files.select(["path", "partition.dataset", "num_records"]).to_pylist():
+        for file in files.select(["path", "partition.dataset", "num_records"]).to_struct_array().to_pylist():
             if file["num_records"] is None:
                 raise DamagedError(f"{self.root / name / file['path']}: the table's log has no row count for it.")
             dataset = str(file["partition.dataset"])

@@ -10,6 +10,8 @@ runs         one row per run and stage: command, times, counts, table versions
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pyarrow as pa
 
 from ..sample import SCHEMA as SAMPLES
@@ -83,6 +85,7 @@ ALL_DATASETS = "_all"
 """The partition of runs over more than one dataset; no dataset can have this name."""
 
 
+@lru_cache(maxsize=256)
 def duckdb_type(type_: pa.DataType) -> str:
     """Return the DuckDB type of an Arrow type, as SQL."""
     if pa.types.is_struct(type_):

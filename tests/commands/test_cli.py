@@ -19,7 +19,7 @@ import typer.main
 from support import imported
 from support.command_line import Shell
 from support.command_line import run as run_here
-from support.forks import fork_on_terminal
+from support.forks import fork, fork_on_terminal
 from support.stores import MAIN, cli
 from triptych.cli import app
 
@@ -296,12 +296,19 @@ def test_start_up_takes_less_than_400_ms(command: list[str]) -> None:
         assert status == 0
         return usage.ru_utime + usage.ru_stime
 
-    assert min(once() for _ in range(5)) < 0.4
+    assert any(once() < 0.4 for _ in range(5))
+
+
+REPORT = (
+    "import sys\nfrom triptych.cli import main\ntry: main()\nfinally: print('pandas' in sys.modules, file=sys.stderr)"
+)
 
 
 def test_the_demo_does_the_whole_job_and_does_it_again_at_once(tmp_path: Path) -> None:
-    first = run("demo", "--samples", "2", cwd=tmp_path)
-    assert first.returncode == 0, first.stderr
+    """And never loads pandas, which takes longer than most of it: pyarrow does where it is given a list."""
+    running = fork(REPORT, "triptych", "demo", "--samples", "2", env=ENVIRONMENT, cwd=tmp_path)
+    printed, said = running.communicate(timeout=120)
+    assert (running.returncode, said.splitlines()[-1]) == (0, "False"), said
     started = time.monotonic()
     again = cli("demo", "--samples", "2", "--json", cwd=tmp_path)
     assert again.returncode == 0 and time.monotonic() - started < 15
@@ -311,6 +318,6 @@ def test_the_demo_does_the_whole_job_and_does_it_again_at_once(tmp_path: Path) -
     for path in document["exports"].values():
         assert cli("validate-file", Path(path).parts[-3].partition("-")[0], path, cwd=tmp_path).returncode == 0
     with Shell(tmp_path, env=ENVIRONMENT) as shell:
-        for line in first.stdout.split("What to type next:")[1].strip().splitlines():
+        for line in printed.split("What to type next:")[1].strip().splitlines():
             if line.strip().startswith(("head", "triptych query", "triptych store")):
                 assert shell.run(line.strip()).code == 0, line

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import typer
 import typer.main
 from support.command_line import run
 from support.places import ROOT
-from triptych import api
+from triptych import api, cli
 from triptych.commands import reference
 from triptych.commands.help import add, group
 from triptych.commands.parameters import takes
@@ -34,21 +35,28 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "review_make": triptych.review_make, "review_read": triptych.review_read,
     "train_contrastive": triptych.train_contrastive, "retrieve": triptych.retrieve,
     "train_sft": triptych.train_sft, "train_dpo": triptych.train_dpo,
-    "train_export": triptych.train_export,
+    "train_export": triptych.train_export, "train_phoneme": triptych.train_phoneme,
+    "phoneme_build_vocabulary": triptych.phoneme_build_vocabulary, "phoneme_infer": triptych.phoneme_infer,
     "prune": triptych.prune,
 }  # fmt: skip
 COMMANDS = {
     "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],
     "review_read": ["review", "read"], "train_sft": ["train", "sft"], "train_dpo": ["train", "dpo"],
-    "train_export": ["train", "export"],
+    "train_export": ["train", "export"], "train_phoneme": ["train", "phoneme"],
+    "phoneme_build_vocabulary": ["phoneme", "build-vocabulary"], "phoneme_infer": ["phoneme", "infer"],
     "train_contrastive": ["train", "contrastive"],
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1)
+def program() -> Any:
+    return typer.main.get_command(cli.app)
+
+
 def command(words: list[str]) -> Any:
-    found = typer.main.get_command(__import__("triptych.cli").cli.app)
+    found = program()
     for word in words:
-        found = found.commands[word]  # type: ignore[attr-defined]
+        found = found.commands[word]
     return found
 
 

@@ -118,3 +118,17 @@ def test_commands_open_duckdb_only_for_settings_of_their_own(tmp_path: Path, mon
     assert (len(opened), bound["elements"]) == (3, 1)
     triptych.convert("jsonl", tmp_path / "speech.jsonl", tmp_path / "out.jsonl", to="msswift", task="sft")
     assert (len(opened), bound["elements"]) == (3, 2)
+
+
+def test_the_end_of_a_process_closes_it_even_where_something_keeps_its_module() -> None:
+    code = (
+        "import ctypes\n"
+        "def work():\n"
+        "    from triptych.shards.store.database import session\n"
+        "    with session() as connection:\n"
+        "        connection.execute('SELECT 1').fetchall()\n"
+        "    ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))\n"
+        "work()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

@@ -24,6 +24,7 @@ from triptych.shards.exports.scratch import leftovers
 from triptych.shards.store.commits import FenceConflict
 from triptych.shards.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("created_anew")
 FIRST = "id = 'speech/train/utt000'"
 SHARES = "train=50,validation=50"
 

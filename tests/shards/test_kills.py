@@ -33,6 +33,7 @@ from triptych.shards.media.media import hash_file
 from triptych.shards.query import connect
 from triptych.shards.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("created_anew")
 KILLS = int(os.environ.get("TRIPTYCH_KILLS", "40"))
 SEED = int(os.environ.get("TRIPTYCH_SEED", "1"))
 

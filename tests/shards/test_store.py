@@ -28,6 +28,7 @@ from triptych.shards.store.lock import is_held, locked, read_holder
 from triptych.shards.store.store import Store
 from triptych.shards.store_format import TABLE_NAMES
 
+pytestmark = pytest.mark.usefixtures("created_anew")
 Tone = Callable[..., bytes]
 
 

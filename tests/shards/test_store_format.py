@@ -18,6 +18,7 @@ from triptych.shards.care.removal import remove
 from triptych.shards.query import query
 from triptych.shards.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("created_anew")
 Tone = Callable[..., bytes]
 
 

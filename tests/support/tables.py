@@ -18,6 +18,14 @@ TWO = [{"id": "mine/all/a", "text": "one"}, {"id": "mine/all/b", "text": "two"}]
 RECORDS = [{"id": "a", "audio": "wav/0.flac", "text": "one"}, {"id": "b", "audio": "wav/1.flac", "text": "two"}]
 
 
+def beside_sounds(folder: Path, tone: Tone) -> Path:
+    """A folder with `wav/0.flac` to `wav/4.flac`, and room for tables beside it."""
+    (folder / "data" / "wav").mkdir(parents=True)
+    for n in range(5):
+        (folder / "data" / "wav" / f"{n}.flac").write_bytes(tone(300 + n))
+    return folder / "data"
+
+
 def write(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)

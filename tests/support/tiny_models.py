@@ -148,6 +148,36 @@ def qwen3_moe(folder: Path, *, experts: int = 8) -> Path:
     return folder
 
 
+def qwen3(folder: Path, *, tied: bool) -> Path:
+    """A Qwen3 of text alone, whose matrices have rows that its tokenizer has no tokens for, as the real one's."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    tokenizer = byte_tokenizer([])
+    torch.manual_seed(6)
+    config = Qwen3Config(vocab_size=len(tokenizer) + 4, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                         num_attention_heads=2, num_key_value_heads=2, head_dim=16, tie_word_embeddings=tied,
+                         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)  # fmt: skip
+    _spread(Qwen3ForCausalLM(config)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def whisper(folder: Path) -> Path:
+    """A Whisper."""
+    import torch
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+    torch.manual_seed(7)
+    config = WhisperConfig(vocab_size=100, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+                           decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, num_mel_bins=80,
+                           pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=3)  # fmt: skip
+    _spread(WhisperForConditionalGeneration(config)).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    byte_tokenizer([]).save_pretrained(folder)
+    return folder
+
+
 def text_model(folder: Path) -> Path:
     """A model of text alone, whose answers are a few bytes long."""
     import torch

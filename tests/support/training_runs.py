@@ -67,10 +67,51 @@ def mixed(folder: Path, *, rows: int = 6) -> Path:
     return store
 
 
+def phones(folder: Path, *, rows: int = 8) -> Path:
+    """A store with exports `phones` and `phones-test`: tones, and one of four words for each tone."""
+    import triptych
+
+    said = ["sil sh iy", "hh ae d sil", "sil ah sil", "iy ah sh"]
+    made = []
+    for number in range(rows + 2):
+        length = 0.3 + 0.05 * number
+        times = np.arange(int(length * 16_000)) / 16_000
+        path = folder / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * (200 + 200 * (number % 4)) * times), 16_000)
+        own = said[number % 4].split()
+        each = length / len(own)
+        made.append({"audio": str(path), "text": "a word", "id": f"{number:03d}",
+                     "split": "train" if number < rows else "test",
+                     "phones": [{"text": phone, "start_s": place * each, "end_s": (place + 1) * each}
+                                for place, phone in enumerate(own)]})  # fmt: skip
+    table = folder / "phones.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
+    store = folder / "store"
+    triptych.import_data("jsonl", table, name="tones", store=store)
+    triptych.export("phoneme", split="train", name="phones", store=store)
+    triptych.export("phoneme", split="test", name="phones-test", store=store)
+    return store
+
+
+def phoneme_config(language_model: Path, whisper: Path, out: Path, **sections: Any) -> Any:
+    """The configuration of a short run of phones."""
+    from triptych.trainers.phoneme.config import PhonemeConfig
+
+    own = {"model": {"base_model": str(language_model), "gradient_checkpointing": False},
+           "lora": {"r": 4, "dropout": 0.1}, **sections}  # fmt: skip
+    own["phoneme"] = {"encoder": str(whisper), **own.get("phoneme", {})}
+    return _config(PhonemeConfig, language_model, out, "phones", own)
+
+
 def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -> Any:
     """The configuration of a short run; sections replace those that are here, key by key."""
     from triptych.trainers.runs.config.sections import RunConfig
 
+    return _config(RunConfig, model, out, train, sections)
+
+
+def _config(kind: Any, model: Path, out: Path, train: str, sections: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {
         "model": {"base_model": str(model)},
         "data": {"train": train, "workers": 0},
@@ -80,11 +121,11 @@ def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -
     }
     for section, keys in sections.items():
         values[section] = {**values[section], **keys} if isinstance(values.get(section), dict) else keys
-    return RunConfig.model_validate(values)
+    return kind.model_validate(values)
 
 
 def train(config: Any, store: Path, *, resume: bool = False) -> Any:
-    """Run SFT here, or DPO where the configuration is one of it."""
+    """Run SFT here, or another trainer where the configuration is one of it."""
     from triptych.shards.store.store import Store
     from triptych.trainers.retrieval.config import ContrastiveConfig
     from triptych.trainers.runs.run import train as run
@@ -98,10 +139,14 @@ def train(config: Any, store: Path, *, resume: bool = False) -> Any:
 
 def recipe_of(config: Any) -> Any:
     """The recipe of a configuration."""
+    from triptych.trainers.phoneme.config import PhonemeConfig
+    from triptych.trainers.phoneme.train import phoneme
     from triptych.trainers.preference.config import DpoConfig
     from triptych.trainers.preference.train import dpo
     from triptych.trainers.sft.train import SFT
 
+    if isinstance(config, PhonemeConfig):
+        return phoneme(config)
     return dpo(config) if isinstance(config, DpoConfig) else SFT
 
 

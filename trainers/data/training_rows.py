@@ -134,6 +134,19 @@ class TrainingRows(Sequence[TrainingRow]):
         return {**self.__dict__, "_file": None}
 
 
+def trainer_of(version: Version) -> str | None:
+    """The trainer here that a version is for, as `triptych train` names it; None: there is none, or its rows are held
+    out or for tests."""
+    names, manifest = set(columns(version)), version.manifest
+    if manifest.get("view") == "term-chunks":
+        return "contrastive"
+    form = form_of(names)
+    is_kept_apart = manifest.get("held_out_rows") or manifest.get("view") == "evaluation"
+    if form is None or "id" not in names or is_kept_apart or names & _WITHOUT_ANSWER.keys():
+        return None
+    return "dpo" if names & {"rejected", "rejected_response"} else "sft"
+
+
 def _check_form(version: Version, names: list[str], *, is_read: bool) -> None:
     view = version.manifest.get("view")
     for column, (why, instead) in _WITHOUT_ANSWER.items():

@@ -11,6 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .model_loading import quiet_transformers
+
 SOUND_TOKENS = ("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
 SEED = 1
 
@@ -56,6 +58,7 @@ def make_demo_model(folder: Path | str) -> Path:
         model = Qwen2AudioForConditionalGeneration(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(folder)
+    with quiet_transformers():
+        model.save_pretrained(folder)
     Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer).save_pretrained(folder)
     return Path(folder)

@@ -18,6 +18,7 @@ from .model_loading import kind_of
 
 AUDIO_TOWER, PROJECTOR, VISUAL, VISUAL_PROJECTOR = "audio_tower", "projector", "visual", "visual_projector"
 LANGUAGE_MODEL, EXPERTS, ROUTER, LM_HEAD = "language_model", "experts", "router", "lm_head"
+NEW_TOKENS, CTC_HEAD = "new_tokens", "ctc_head"
 
 _SEEN = frozenset({"image", "video"})
 REACHED_BY = {
@@ -41,13 +42,13 @@ class Family:
     """Models with the same parts.
 
     Attributes:
-        name: `qwen2-audio`, `qwen3-omni` or `text`.
+        name: `qwen2-audio`, `qwen3-omni`, `phoneme` or `text`.
         model_types: As their `config.json` says; empty: any that answers in text.
         components: Names of components, and patterns of the parameters and modules in each; the first that matches.
         adapted: Layers that LoRA adapts unless others are named, by the last part of their names.
         placeholder: What stands for one sound in a prompt, with the tokens around it.
         placeholders: Tokens that stand for media and around it; none of them is ever an answer.
-        fixed: A pattern of parameters that are tables of numbers rather than trained weights.
+        fixed: A pattern of parameters that are never trained: tables of numbers, encoders that stay as they are.
         layers: Of the audio tower: where its layers are, and the pattern of what follows them.
     """
 
@@ -166,7 +167,27 @@ TEXT = Family(
     adapted=(*_ATTENTION, *_FEED_FORWARD),
 )
 
-FAMILIES = (QWEN2_AUDIO, QWEN3_OMNI, TEXT)
+PHONEME = Family(
+    name="phoneme",
+    model_types=frozenset({"triptych_phoneme"}),
+    components=(
+        (AUDIO_TOWER, r"audio_tower(?:\.|$)"),
+        (PROJECTOR, r"projector(?:\.|$)"),
+        (NEW_TOKENS, r"new_tokens(?:\.|$)"),
+        (CTC_HEAD, r"ctc_head(?:\.|$)"),
+        *_LANGUAGE,
+        (LM_HEAD, r"language_model\.(?:lm_head|embed_out|output_layer)(?:\.|$)"),
+        (LANGUAGE_MODEL, r"language_model(?:\.|$)"),
+    ),
+    adapted=(*_ATTENTION, *_FEED_FORWARD),
+    placeholder="<PH_SOUND>",
+    placeholders=("<PH_SOUND>",),
+    fixed=r"audio_tower\.",
+    modules={AUDIO_TOWER: "audio_tower", PROJECTOR: "projector"},
+)
+"""A speech encoder that stays as it is, a projector, and a language model with tokens for phones."""
+
+FAMILIES = (QWEN2_AUDIO, QWEN3_OMNI, PHONEME, TEXT)
 
 
 def check_known(names: Iterable[str], *, option: str) -> None:

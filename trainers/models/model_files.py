@@ -169,20 +169,24 @@ def _asked(name: str, revision: str | None, folder: Path, *, download: bool) -> 
     """
     from huggingface_hub import constants
 
-    missing = f"--model {name}: there is no folder {folder.absolute()}, and {constants.HF_HUB_CACHE} has no such model"
-    own = "or name a folder: --model /path/to/model"
+    missing = (
+        f"--model {name}: this model is not here.\n"
+        f"  no folder:    {folder.absolute()}\n"
+        f"  not in cache: {constants.HF_HUB_CACHE}\n"
+    )
+    own = "or name a folder that has it: --model /path/to/model"
     try:
         info = _info(name, revision)
     except NetworkError as error:
         if download:
             raise
         step = error.hint if isinstance(error, GateError) else "add --download"
-        raise UsageError(f"{missing}; its size is unknown: {error.message}", hint=f"{step}, {own}") from error
+        raise UsageError(f"{missing}  its download: {error.message}", hint=f"{step}, {own}") from error
     if download:
         return info
     size = sum(file.size or 0 for file in info.siblings or () if file.rfilename in set(_wanted(info)))
     commit = f" at {info.sha[:8]}" if info.sha else ""
-    raise UsageError(f"{missing}; a download would be {size / 1e9:.2f} GB{commit}.", hint=f"add --download, {own}")
+    raise UsageError(f"{missing}  its download: {size / 1e9:.2f} GB{commit}", hint=f"add --download, {own}")
 
 
 def _info(name: str, revision: str | None) -> ModelInfo:
@@ -203,9 +207,18 @@ def _info(name: str, revision: str | None) -> ModelInfo:
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise NetworkError(
-            f"the hub cannot be reached for {name}: {str(error).splitlines()[0]}",
+            f"the hub cannot be reached for {name}: {_reason(error)}",
             hint="check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, or name a folder",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in one line and without the number that the system has for it."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return _NUMBER.sub("", said) or said
+
+
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 def _wanted(info: ModelInfo) -> Iterable[str]:
@@ -230,6 +243,6 @@ def _download(name: str, revision: str | None, info: ModelInfo) -> Path:
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise NetworkError(
-            f"the download of {name} was interrupted: {str(error).splitlines()[0]}",
+            f"the download of {name} was interrupted: {_reason(error)}",
             hint="run the same command again; what arrived is kept",
         ) from error

@@ -129,7 +129,7 @@ def read_model(folder: Path, *, config: Any = None, **options: Any) -> ReadModel
         if config.model_type in _OMNI:
             config.enable_audio_output = False  # the part that speaks is not asked
         model, told = loader.from_pretrained(folder, config=config, output_loading_info=True, **options)
-        _check_weights(told, folder)
+        check_weights(told, folder)
         processor = _processor(folder, kind, config.model_type)
     check_tokenizer(getattr(processor, "tokenizer", processor), folder)
     if config.model_type in _OMNI:
@@ -216,7 +216,7 @@ def _dtype(dtype: str | None, device: str) -> Any:
     return torch.float32 if device == "cpu" else "auto"
 
 
-def _check_weights(told: Any, folder: Path) -> None:
+def check_weights(told: Any, folder: Path) -> None:
     """A weight that is not in the files would be random: an answer of such a model is noise."""
     missing = sorted(told.get("missing_keys") or ())
     if missing:

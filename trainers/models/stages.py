@@ -1,8 +1,9 @@
 """What is trained, when, and at which learning rate.
 
-Three rates: adapters take `lr`; of parts whose own weights are trained the projectors take `lr_projector` and all
-others `lr_pretrained`; a stage may name one for all that it trains. The groups of an optimizer are the same from the
-first step to the last, each with a rate for each stage, so that its state resumes as it was.
+Three rates: adapters take `lr`; of parts whose own weights are trained the projectors, and what begins with random
+weights, take `lr_projector` and all others `lr_pretrained`; a stage may name one for all that it trains. The groups of
+an optimizer are the same from the first step to the last, each with a rate for each stage, so that its state resumes as
+it was.
 
 A parameter that a stage does not train has no gradient in it: the optimizer passes it over, without decay and without
 moments.
@@ -16,9 +17,23 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...errors import UsageError
-from .families import AUDIO_TOWER, PROJECTOR, REACHED_BY, VISUAL_PROJECTOR, Family, base_model, is_adapter, plain_name
+from .families import (
+    AUDIO_TOWER,
+    CTC_HEAD,
+    NEW_TOKENS,
+    PROJECTOR,
+    REACHED_BY,
+    VISUAL_PROJECTOR,
+    Family,
+    base_model,
+    is_adapter,
+    plain_name,
+)
 
 ALL, ENCODER_TOP = "all", "encoder_top"
+
+_UNTRAINED = (PROJECTOR, VISUAL_PROJECTOR, NEW_TOKENS, CTC_HEAD)
+"""Parts that connect others, or that begin with random weights: they take `lr_projector`."""
 
 _TOP = re.compile(rf"{ENCODER_TOP}:(\d+)")
 
@@ -187,8 +202,7 @@ class _Everything:
 def _rate(family: Family, name: str, rates: Rates) -> float:
     if is_adapter(name):
         return rates.lr
-    is_projector = family.component_of(name) in (PROJECTOR, VISUAL_PROJECTOR)
-    return rates.lr_projector if is_projector else rates.lr_pretrained
+    return rates.lr_projector if family.component_of(name) in _UNTRAINED else rates.lr_pretrained
 
 
 def _trained(

@@ -124,7 +124,7 @@ def load_for_training(
         hear_real_lengths(model, family)
     hear_short_clips_alone(model, family)
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _keep_few_activations(model)
     for name, parameter in model.named_parameters():
         if family.is_fixed(name) or settings.quantization != NONE:
             parameter.requires_grad_(False)
@@ -133,6 +133,15 @@ def load_for_training(
         model=model, processor=read.processor, tokenizer=tokenizer, family=family, folder=folder, revision=revision,
         dtype=dtype, quantization=settings.quantization,
     )  # fmt: skip
+
+
+def _keep_few_activations(model: Any) -> None:
+    """Gradient checkpointing, by its name in this version of transformers."""
+    options = {"use_reentrant": False}
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
+    else:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
 
 
 def dtype_on(asked: str, device: str) -> str:

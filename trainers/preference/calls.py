@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
 from ..runs.options import TrainOptions
+from ..runs.records.run_line import Lines
 
 if TYPE_CHECKING:
     from ...options.arguments import TrainDpoArguments
@@ -24,6 +25,7 @@ def train_dpo(
     store: PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
     **options: Unpack[TrainDpoArguments],
 ) -> RunResult | Preflight:
     """Train a model on the pairs of an export: of two answers, the chosen one is made more likely (DPO).
@@ -36,6 +38,7 @@ def train_dpo(
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         progress: Called with the number of steps that are over, and their number.
         notes: Called with what is worth a note about the configuration.
+        lines: Called with what the log says of the run's start, steps and scores; `str(line)` is its text.
         {options}
 
     Returns:
@@ -46,7 +49,7 @@ def train_dpo(
         ProblemsFound: Rows are no pairs or cannot be trained on; or the loss is no longer a number.
         DamagedError: A file of the model, the export or the run is damaged; sound does not reach the model.
     """
-    return train_dpo_with(export, store, TrainOptions.of(**options), progress, notes)
+    return train_dpo_with(export, store, TrainOptions.of(**options), progress, notes, lines)
 
 
 def train_dpo_with(
@@ -55,10 +58,11 @@ def train_dpo_with(
     options: TrainOptions,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
 ) -> RunResult | Preflight:
     """`train_dpo` with options that are already parsed."""
     from ..runs.request import train_by_request
     from .config import DpoConfig
     from .train import dpo
 
-    return train_by_request(DpoConfig, dpo, export, store, options, progress=progress, notes=notes)
+    return train_by_request(DpoConfig, dpo, export, store, options, progress=progress, notes=notes, lines=lines)

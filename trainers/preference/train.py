@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runs.prepare import Recipe
+from ..runs.prepare import Recipe, model_with
 from ..sft.cross_entropy import CrossEntropy, Towers
-from ..sft.train import SFT
+from ..sft.train import answers_of
 from .pair_encoder import PairEncoder
 from .preferences import Preferences
 from .reference import by_id, facts_of, reference_of
@@ -30,12 +30,11 @@ def dpo(config: DpoConfig) -> Recipe:
             section.beta, label_smoothing=section.label_smoothing, sft_weight=section.sft_weight, towers=towers
         )
 
-    return Recipe(name="dpo", encoder=_encoder, objective=objective, begin=_begin, answers=_answers)
+    return Recipe(name="dpo", base=model_with(_encoder), objective=objective, begin=_begin, answers=_answers)
 
 
 def _encoder(family: Family, folder: Path, config: RunConfig) -> PairEncoder:
-    answers: Any = SFT.encoder(family, folder, config)
-    return PairEncoder(answers)
+    return PairEncoder(answers_of(family, folder, config))
 
 
 def _begin(objective: Any, prepared: Prepared, data: Data, folder: Path) -> dict[str, Any]:

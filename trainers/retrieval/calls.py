@@ -12,6 +12,7 @@ from ...options import described_by
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ..runs.options import TrainOptions
+from ..runs.records.run_line import Lines
 from .options import RetrieveOptions
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def train_contrastive(
     store: PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
     **options: Unpack[TrainContrastiveArguments],
 ) -> ContrastiveResult:
     """Train a retriever of terms on the chunks of an export.
@@ -75,6 +77,7 @@ def train_contrastive(
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         progress: Called with the number of steps that are over, and their number.
         notes: Called with what is worth a note about the configuration.
+        lines: Called with what the log says of the run's start, steps and scores; `str(line)` is its text.
         {options}
 
     Returns:
@@ -85,7 +88,7 @@ def train_contrastive(
         ProblemsFound: Clips cannot be heard; or the loss is no longer a number.
         DamagedError: A file of an encoder, the export or the run is damaged.
     """
-    return train_contrastive_with(export, store, TrainOptions.of(**options), progress, notes)
+    return train_contrastive_with(export, store, TrainOptions.of(**options), progress, notes, lines)
 
 
 def train_contrastive_with(
@@ -94,6 +97,7 @@ def train_contrastive_with(
     options: TrainOptions,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
 ) -> ContrastiveResult:
     """`train_contrastive` with options that are already parsed."""
     from ..runs.options import configuration
@@ -110,7 +114,7 @@ def train_contrastive_with(
         return preflight(read.config, store=opened)
     from .train import train
 
-    return train(read.config, store=opened, resume=options.resume, progress=progress)
+    return train(read.config, store=opened, resume=options.resume, progress=progress, lines=lines)
 
 
 @described_by(RetrieveOptions)

@@ -36,14 +36,16 @@ from .search.retriever import FOLDER, RetrieverSettings, save
 
 if TYPE_CHECKING:
     from ..runs.loop.trainer import RunTrainer
+    from ..runs.records.run_line import Lines
     from .objective.hard_negatives import NearTerms
 
 Progress = Callable[[int, int], None]
 
 
 def train(
-    config: ContrastiveConfig, *, store: Store, resume: bool = False, progress: Progress | None = None
-) -> ContrastiveResult:
+    config: ContrastiveConfig, *, store: Store, resume: bool = False, progress: Progress | None = None,
+    lines: Lines | None = None,
+) -> ContrastiveResult:  # fmt: skip
     """Train a retriever, and with `retrieval.random_control` another one by random weights.
 
     Raises:
@@ -59,12 +61,14 @@ def train(
     if resume and not folder.is_dir():
         raise UsageError(f"--resume: there is no run in {folder}.", hint="leave --resume out to begin one")
     with alone_in(folder):
-        found = _run(config, store=store, resume=resume, progress=progress)
+        found = _run(config, store=store, resume=resume, progress=progress, lines=lines)
         if config.retrieval.random_control:
             control = control_of(config)
             is_begun = Checkpoints(control.folder / CHECKPOINTS).latest is not None
             with alone_in(control.folder):
-                beside = _run(control, store=store, resume=resume and is_begun, progress=progress, of=folder)
+                beside = _run(
+                    control, store=store, resume=resume and is_begun, progress=progress, lines=lines, of=folder
+                )
             found = replace(found, control=beside.scores)
         write_scores(folder / FOLDER, found.scores or {}, found.control)
         write_scores_page(folder, found)
@@ -82,7 +86,8 @@ def _resume(folder: Path) -> str:
 
 
 def _run(
-    config: ContrastiveConfig, *, store: Store, resume: bool, progress: Progress | None, of: Path | None = None
+    config: ContrastiveConfig, *, store: Store, resume: bool, progress: Progress | None, lines: Lines | None,
+    of: Path | None = None,
 ) -> ContrastiveResult:  # fmt: skip
     """A run in its folder, which this process holds.
 
@@ -96,7 +101,7 @@ def _run(
     config = _with_epochs(config, prepared.steps.of_epoch)
     with stop_signals() as stop:
         facts = _facts(config, prepared, store if of is None else None)
-        record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step)
+        record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step, lines=lines)
         trainer = _trainer(config, prepared, checkpoints, stop, Observers(record=record, progress=progress))
         if begin is not None:
             trainer.restore(begin)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...shards.exports.versions import find, require_data
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE, BadRows
 from ..data.batch_loader import BatchLoader
@@ -36,12 +37,28 @@ LENGTHS = "row_lengths"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a run begins with, before it is loaded.
+
+    Attributes:
+        files: Where its files lie, and which they are.
+        load: Loads it onto a device; None: a GPU where there is one.
+    """
+
+    files: ModelFiles
+    family: Family
+    encoder: Encoder
+    load: Callable[[str | None], TrainingModel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What one trainer does differently from the others.
 
     Attributes:
         name: `sft`, `dpo`: the command and the kind of the run.
-        encoder: Makes the encoder of a family of models, of its folder and the configuration.
+        base: Finds what is trained on some rows, and makes their encoder: `model_with(ENCODER)` where that is the model
+            of `model.base_model`.
         objective: Makes the loss; `towers` is given where several processes train together.
         begin: Called, before the first step, with an objective, the rows that it will be asked about and the run's
             folder; returns what the record keeps of them. None: there is nothing to prepare.
@@ -50,7 +67,7 @@ class Recipe:
     """
 
     name: str
-    encoder: Callable[[Family, Path, RunConfig], Encoder]
+    base: Callable[[RunConfig, TrainingRows], Base]
     objective: Callable[[Any], Objective]
     begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
@@ -58,6 +75,32 @@ class Recipe:
     def answers_of(self, encoder: Any) -> tuple[Any, Objective]:
         """The encoder of plain answers, and the loss over them."""
         return (encoder, self.objective(None)) if self.answers is None else self.answers(encoder)
+
+
+def model_with(
+    encoder: Callable[[Family, Path, RunConfig], Encoder],
+) -> Callable[[RunConfig, TrainingRows], Base]:
+    """What finds the model of `model.base_model`, with its own tokenizer.
+
+    Args:
+        encoder: Makes the encoder of a family of models, of its folder and the configuration.
+    """
+
+    def find(config: RunConfig, _: TrainingRows) -> Base:
+        section = config.model
+        if section.tokenizer is not None:
+            raise UsageError(
+                f"model.tokenizer: {section.tokenizer}: another tokenizer needs rows in the model for its tokens.",
+                hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
+            )
+        files = locate(section.base_model, revision=section.revision, download=section.download)
+        family = family_of(read_config(files.folder))
+        return Base(
+            files=files, family=family, encoder=encoder(family, files.folder, config),
+            load=lambda device: load_for_training(files.folder, section, revision=files.revision, device=device),
+        )  # fmt: skip
+
+    return find
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +128,7 @@ class Prepared:
     Attributes:
         model: The model with what was added to it.
         trained: What of it is trained, in which stage, at which rates.
+        validation: The rows of `data.validation`.
     """
 
     recipe: Recipe
@@ -96,19 +140,38 @@ class Prepared:
     loaded: TrainingModel
     model: Any
     trained: TrainingPlan
+    validation: TrainingRows | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Exports:
+    """The exports that a configuration names, found and verified."""
+
+    train: TrainingRows
+    validation: TrainingRows | None
+
+    @classmethod
+    def open(cls, config: RunConfig, store: Store) -> _Exports:
+        section = config.data
+        train = TrainingRows.open(section.train, store=store, allow_held_out=section.allow_held_out)
+        validation = None
+        if section.validation is not None:
+            validation = TrainingRows.open(section.validation, store=store, allow_held_out=True)
+        if config.evaluation is not None:
+            require_data(find(store, config.evaluation.export))
+        return cls(train, validation)
 
 
 def open_data(
-    reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path | None, rank: int, ranks: int,
+    rows: TrainingRows, encoder: Encoder, config: RunConfig, *, folder: Path | None, rank: int, ranks: int,
     is_validation: bool = False,
 ) -> Data:  # fmt: skip
-    """Open an export, measure its rows, and plan its batches.
+    """Measure the rows of an export, and plan its batches.
 
     Args:
         folder: Where lengths of rows are kept; None: nowhere.
     """
     section, training = config.data, config.training
-    rows = TrainingRows.open(reference, store=store, allow_held_out=is_validation or section.allow_held_out)
     cache = None if folder is None else folder / f"{LENGTHS}-{rows.reader.version.reference}.npz"
     lengths = check_rows(rows, encoder, cache=cache)
     if lengths.left_out and section.bad_rows == REFUSE:
@@ -137,19 +200,13 @@ def prepare(
     from transformers import set_seed
 
     require_torch("train")
-    if config.model.tokenizer is not None:
-        raise UsageError(
-            f"model.tokenizer: {config.model.tokenizer}: another tokenizer needs rows in the model for its tokens.",
-            hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
-        )
     check_reports(config.logging.report_to)
-    section = config.model
-    files = locate(section.base_model, revision=section.revision, download=section.download)
-    family = family_of(read_config(files.folder))
-    encoder = recipe.encoder(family, files.folder, config)
-    data = open_data(config.data.train, encoder, config, store=store, folder=folder, rank=rank, ranks=ranks)
+    exports = _Exports.open(config, store)  # before the model, which may be a long download
+    base = recipe.base(config, exports.train)
+    files, family, encoder = base.files, base.family, base.encoder
+    data = open_data(exports.train, encoder, config, folder=folder, rank=rank, ranks=ranks)
     steps = PlannedSteps(data.plan, data.loader, config.training.epochs, config.training.max_steps)
-    loaded = load_for_training(files.folder, section, revision=files.revision, device=device)
+    loaded = base.load(device)
     set_seed(config.training.seed)  # adapters begin with random numbers
     model = loaded.model
     if config.lora is not None:
@@ -165,7 +222,7 @@ def prepare(
         for name, parameter in model.named_parameters():  # those of later stages too: a wrapper looks once
             if name in set(trained.names):
                 parameter.requires_grad_(True)
-    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained)
+    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained, exports.validation)
 
 
 def computing_of(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:

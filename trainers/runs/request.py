@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .preflight.report import Preflight
     from .prepare import Recipe
+    from .records.run_line import Lines
     from .result import RunResult
 
     C = TypeVar("C", bound=RunConfig)
@@ -27,6 +28,7 @@ def train_by_request(
     *,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
 ) -> RunResult | Preflight:
     """Read the configuration and train, or look at what would be trained.
 
@@ -45,4 +47,4 @@ def train_by_request(
         return preflight(read.config, recipe, store=opened, notes=notes)
     from .run import train
 
-    return train(read.config, recipe, store=opened, resume=options.resume, progress=progress)
+    return train(read.config, recipe, store=opened, resume=options.resume, progress=progress, lines=lines)

@@ -24,6 +24,7 @@ from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, t
 from .processes.ranks import ranks_here
 from .records.facts import RunFacts
 from .records.record import RunRecord
+from .records.run_line import Lines
 from .result import RunResult, components_of, result_of
 from .run_folder import CHECKPOINTS, alone_in, where_to_begin
 
@@ -38,13 +39,15 @@ Progress = Callable[[int, int], None]
 
 
 def train(
-    config: RunConfig, recipe: Recipe, *, store: Store, resume: bool = False, progress: Progress | None = None
-) -> RunResult:
+    config: RunConfig, recipe: Recipe, *, store: Store, resume: bool = False, progress: Progress | None = None,
+    lines: Lines | None = None,
+) -> RunResult:  # fmt: skip
     """Train a model.
 
     Args:
         resume: Go on from the last checkpoint of the run in the configuration's folder.
         progress: Called with the number of steps that are over, and their number.
+        lines: Called with what the log says of its start, of steps and of scores.
 
     Raises:
         UsageError: Something that was asked for is not here or cannot be done; or a run stands in the folder, or
@@ -67,7 +70,7 @@ def train(
                 device=str(state.device),
             )  # fmt: skip
         try:
-            return _trained(config, prepared, checkpoints, begin, store=store, progress=progress)
+            return _trained(config, prepared, checkpoints, begin, store=store, progress=progress, lines=lines)
         finally:
             prepared.data.loader.close()
 
@@ -93,14 +96,14 @@ class _Hearing:
 
 def _trained(
     config: RunConfig, prepared: Prepared, checkpoints: Checkpoints, begin: Checkpoint | None, *, store: Store,
-    progress: Progress | None,
+    progress: Progress | None, lines: Lines | None,
 ) -> RunResult:  # fmt: skip
     """Train what was prepared, from a checkpoint on."""
     folder = config.folder
     with stop_signals() as stop:
         objective, about = _begun(prepared, prepared.data, folder, towers_of(prepared))
         facts = facts_of(config, prepared, store, about=about)
-        record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step)
+        record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step, lines=lines)
         observer = Observers(record=record, progress=progress)
         trainer = trainer_of(prepared, config, checkpoints, stop, objective=objective, store=store, observer=observer)
         if begin is not None:
@@ -189,10 +192,10 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
     rank, computing = trainer.accelerator.process_index, computing_of(prepared)
     in_parts = is_in_parts(trainer.accelerator)
     measures: list[Any] = []
-    if config.data.validation is not None:
+    if prepared.validation is not None:
         data = open_data(
-            config.data.validation, prepared.encoder, config, store=store, folder=config.folder, rank=rank,
-            ranks=plan.ranks, is_validation=True,
+            prepared.validation, prepared.encoder, config, folder=config.folder, rank=rank, ranks=plan.ranks,
+            is_validation=True,
         )  # fmt: skip
         measures.append(ValidationLoss(
             data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,

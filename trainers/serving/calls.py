@@ -17,7 +17,8 @@ PathLike = str | Path
 
 @described_by(MergeOptions)
 def train_export(run: PathLike, **options: Unpack[TrainExportArguments]) -> Merged:
-    """Make a model folder of a run: every file of the base, with what was learned in its weights.
+    """Make a model folder of a run: every file of the base, with what was learned in its weights. Of a run of phones,
+    the language model, the encoder and what lies between.
 
     The folder stands only after its logits were held against those of the base with the checkpoint.
 
@@ -34,8 +35,12 @@ def train_export(run: PathLike, **options: Unpack[TrainExportArguments]) -> Merg
 
 def train_export_with(run: PathLike, options: MergeOptions) -> Merged:
     """`train_export` with options that are already parsed."""
-    from .merge import merge_run
+    from ..phoneme.hand_on import hand_on
+    from ..phoneme.train import NAME
+    from ..runs.loop.progress import read_state
+    from .merge import find_checkpoint, merge_run
 
-    return merge_run(
-        Path(run), options.out, layout=options.layout, checkpoint=options.checkpoint, base=options.base
-    )  # fmt: skip
+    # The configuration of a trainer of phones has a section of that name.
+    identity = read_state(find_checkpoint(Path(run), options.checkpoint))["identity"]
+    make = hand_on if NAME in identity["config"] else merge_run
+    return make(Path(run), options.out, layout=options.layout, checkpoint=options.checkpoint, base=options.base)

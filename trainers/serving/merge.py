@@ -125,7 +125,7 @@ def merge(
         card: The model card of the result, where there is one; the base's is kept beside it.
     """
     require_torch("train")
-    _check_out(out, base)
+    check_out(out, base)
     files = Layout.read(base)
     files.check_for(layout)
     changes = Changes.read(checkpoint, files, lora)
@@ -178,7 +178,8 @@ def _check_apart(out: Path, folder: Path) -> None:
         raise UsageError(f"{out} lies in {folder}, which it would change.", hint="name another folder")
 
 
-def _check_out(out: Path, base: Path) -> None:
+def check_out(out: Path, base: Path) -> None:
+    """Raise UsageError if a model folder cannot be made there of a base."""
     _check_apart(out, base)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there and not empty.", hint="name another folder, or remove it")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
 from ..runs.options import TrainOptions
+from ..runs.records.run_line import Lines
 
 if TYPE_CHECKING:
     from ...options.arguments import TrainSftArguments
@@ -24,6 +25,7 @@ def train_sft(
     store: PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
     **options: Unpack[TrainSftArguments],
 ) -> RunResult | Preflight:
     """Fine-tune a model on the conversations of an export.
@@ -36,6 +38,7 @@ def train_sft(
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         progress: Called with the number of steps that are over, and their number.
         notes: Called with what is worth a note about the configuration.
+        lines: Called with what the log says of the run's start, steps and scores; `str(line)` is its text.
         {options}
 
     Returns:
@@ -46,7 +49,7 @@ def train_sft(
         ProblemsFound: Rows cannot be trained on; or the loss is no longer a number.
         DamagedError: A file of the model, the export or the run is damaged; sound does not reach the model.
     """
-    return train_sft_with(export, store, TrainOptions.of(**options), progress, notes)
+    return train_sft_with(export, store, TrainOptions.of(**options), progress, notes, lines)
 
 
 def train_sft_with(
@@ -55,10 +58,13 @@ def train_sft_with(
     options: TrainOptions,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
+    lines: Lines | None = None,
 ) -> RunResult | Preflight:
     """`train_sft` with options that are already parsed."""
     from ..runs.config.sections import RunConfig
     from ..runs.request import train_by_request
     from .train import SFT
 
-    return train_by_request(RunConfig, lambda _: SFT, export, store, options, progress=progress, notes=notes)
+    return train_by_request(
+        RunConfig, lambda _: SFT, export, store, options, progress=progress, notes=notes, lines=lines
+    )

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ...errors import UsageError
 from ...shards.budgets.text import Template
@@ -259,7 +259,11 @@ class TemplateForm:
             raise BadRow("template", f"the model's template refuses the row: {error}") from error
 
 
-Form = ChatForm | RawForm | TemplateForm
+class Form(Protocol):
+    """How conversations are written for a model."""
+
+    def pieces(self, turns: Sequence[Turn]) -> list[Piece]:
+        """The pieces of a conversation that ends with an answer; raises BadRow if it cannot be written."""
 
 
 def is_pretraining(turns: Sequence[Turn]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..runs.prepare import Recipe
+from ..runs.prepare import Recipe, model_with
 from .conversation_encoder import ConversationEncoder, EncoderSettings
 from .cross_entropy import CrossEntropy, Towers
 from .encoders import encoder_of
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ..runs.config.sections import RunConfig
 
 
-def _encoder(family: Family, folder: Path, config: RunConfig) -> ConversationEncoder:
+def answers_of(family: Family, folder: Path, config: RunConfig) -> ConversationEncoder:
+    """The encoder of conversations, as a configuration says."""
     data = config.data
     settings = EncoderSettings(
         max_tokens=data.max_tokens, max_audio_seconds=data.max_audio_seconds, long=data.long,
@@ -28,4 +29,4 @@ def _objective(towers: Towers | None) -> CrossEntropy:
     return CrossEntropy(towers=towers)
 
 
-SFT = Recipe(name="sft", encoder=_encoder, objective=_objective)
+SFT = Recipe(name="sft", base=model_with(answers_of), objective=_objective)

@@ -60,9 +60,9 @@ def _files(root: str, folder: str) -> Iterator[str]:
 
 def _existing(root: str, connection: duckdb.DuckDBPyConnection, folders: list[str]) -> list[str]:
     """The referenced files of these folders that exist, checked one by one."""
-    import pyarrow as pa
+    from ....shards.store.rows_to_arrow import texts_table
 
-    connection.register("few_folders", pa.table({"folder": pa.array(folders, pa.string())}))
+    connection.register("few_folders", texts_table(folder=folders))
     rows = connection.execute("SELECT DISTINCT path FROM named_media SEMI JOIN few_folders USING (folder)").fetchall()
     connection.unregister("few_folders")
     return [str(path) for (path,) in rows if os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (ten times quicker)
@@ -73,8 +73,8 @@ def _absolute(root: str, path: str) -> str:
 
 
 def _add(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
-    import pyarrow as pa
+    from ....shards.store.rows_to_arrow import texts_table
 
-    connection.register("present_arrow", pa.table({"path": pa.array(paths, pa.string())}))
+    connection.register("present_arrow", texts_table(path=paths))
     connection.execute("INSERT INTO present SELECT path FROM present_arrow")
     connection.unregister("present_arrow")

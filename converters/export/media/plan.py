@@ -19,6 +19,7 @@ from ....shards.media.augment import Recipe
 from ....shards.media.cut import CUT_RATE, Cut, augment_audio, cut_audio, cut_video, scaled_db
 from ....shards.media.fence import fenced
 from ....shards.media.media import MediaError
+from ....shards.store.rows_to_arrow import rows_to_table
 from ....shards.store.sql import first_row
 from ....shards.store.store import Store
 from ..expand import IS_COPY
@@ -70,7 +71,7 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, request: M
 
     Rejected samples have no row unless they are asked for, so nothing is made for them.
     """
-    connection.register("derived_arrow", DERIVED.empty_table())
+    connection.register("derived_arrow", rows_to_table([], DERIVED))
     connection.execute("CREATE OR REPLACE TABLE derived AS SELECT * FROM derived_arrow")
     wanted = "true" if request.include_rejected else "verdict IS DISTINCT FROM 'reject'"
     rows = connection.cursor().execute(
@@ -82,7 +83,7 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, request: M
     with ThreadPoolExecutor(_THREADS) as pool:
         while batch := rows.fetchmany(_BATCH):
             results = list(pool.map(lambda row: maker.make(_Row(*row)), batch))
-            connection.register("derived_arrow", pa.Table.from_pylist(results, schema=DERIVED))
+            connection.register("derived_arrow", rows_to_table(results, DERIVED))
             connection.execute("INSERT INTO derived SELECT * FROM derived_arrow")
 
 

@@ -34,6 +34,7 @@ from ....errors import UsageError
 from ....shards.git_pointers import pointer_kind
 from ....shards.json_objects import RepeatedKeyError, parse
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
+from ....shards.store.rows_to_arrow import values_to_array
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...files.extensions import AUDIO, IMAGE, VIDEO
 from ...files.unicode_names import pairs_by_spelling
@@ -188,7 +189,7 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     fields = {key: value for key, value in content.items() if key in SETTABLE and value is not None}
     for key, value in fields.items():
         try:
-            pa.array([value], type=SCHEMA.field(key).type)
+            values_to_array([value], SCHEMA.field(key).type)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             expected = SCHEMA.field(key).type
             detail = f"{name}: {key!r} is {_excerpt(value)}, expected {expected}: {error}"

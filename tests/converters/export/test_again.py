@@ -26,9 +26,15 @@ def bytes_of(version: Version) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("again")
+    return bring_in(folder / "store", "talks", speech_rows(folder / "raw", 5), folder)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return bring_in(tmp_path / "store", "talks", speech_rows(tmp_path / "raw", 5), tmp_path)
+def store(pattern: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pattern, tmp_path / "store", symlinks=True))
 
 
 def grow(store: Path, tmp_path: Path) -> None:

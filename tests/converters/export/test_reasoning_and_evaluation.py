@@ -44,6 +44,20 @@ def test_chains_are_published_and_a_response_that_is_no_choice_is_refused(store:
     check_accounts(store)
 
 
+def test_what_is_told_of_an_export_says_why_samples_have_no_row_and_what_to_type_next(store: Path) -> None:
+    def told(*words: str) -> str:
+        done = cli("export", *words, "--store", store)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "\n  1 no_reasoning: no reasoning, neither as a field" in told("cot")
+    *_, theirs, ours = told("msswift", "--task", "sft", "--split", "train", "--name", "rows").splitlines()
+    assert theirs.startswith("train: swift sft --model ")
+    own = "triptych train sft rows@v1 --model MODEL --set lora={} --output-dir runs/rows"
+    assert ours == f"   or: {own} --store {store}"
+    assert " train " not in told("msswift", "--task", "sft", "--split", "test", "--name", "held")
+
+
 def test_the_sound_of_an_object_moves_with_its_version(store: Path, tmp_path: Path) -> None:
     version = triptych.export("cot", style="json", store=store).version
     assert version.name == "cot-json"

@@ -29,11 +29,13 @@ FROM prepared
 """
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    given = imported.speech_rows(tmp_path / "in", 3)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three utterances, one without text; tests add versions to it."""
+    folder = tmp_path_factory.mktemp("own-view")
+    given = imported.speech_rows(folder / "in", 3)
     given[1]["text"] = " "
-    return imported.bring_in(tmp_path / "store", "speech", given, tmp_path)
+    return imported.bring_in(folder / "store", "speech", given, folder)
 
 
 def view_file(tmp_path: Path, sql: str, name: str = "my_view") -> str:
@@ -43,9 +45,9 @@ def view_file(tmp_path: Path, sql: str, name: str = "my_view") -> str:
 
 
 def test_a_view_of_ones_own_is_published_with_its_file(store: Path, tmp_path: Path) -> None:
-    result = triptych.export(view_file(tmp_path, MINE), store=store, name="mine")
+    result = triptych.export(view_file(tmp_path, MINE), store=store, name="once")
     version, rows = result.version, [json.loads(line) for line in result.version.data.read_text().splitlines()]
-    assert version.reference == "mine@v1" and result.counts == {"no_answer": 1, "written": 2}
+    assert version.reference == "once@v1" and result.counts == {"no_answer": 1, "written": 2}
     assert [sorted(row) for row in rows] == [["answer", "audios", "id", "question"]] * 2
     assert all(Path(path).is_file() for row in rows for path in row["audios"])
     assert version.manifest["view_file"] == "my_view.sql" and "my_view.sql" in version.manifest["files"]
@@ -233,23 +235,26 @@ def test_a_byte_order_mark_does_not_hide_the_header(store: Path, tmp_path: Path)
     assert triptych.export(path, store=store).counts == {"no_answer": 1, "written": 2}
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "'nan'::DOUBLE",
-        "'-inf'::FLOAT",
-        "[1.5::DOUBLE, NULL, 'nan'::DOUBLE]",
-        "{'a': [{'b': 'inf'::DOUBLE}]}",
-        "MAP {'k': 'nan'::DOUBLE}",
-        "['nan'::DOUBLE, 1.0]::DOUBLE[2]",
-        "to_json({'a': 'nan'::DOUBLE})",
-    ],
+NOT_FINITE = (
+    "'nan'::DOUBLE",
+    "'-inf'::FLOAT",
+    "[1.5::DOUBLE, NULL, 'nan'::DOUBLE]",
+    "{'a': [{'b': 'inf'::DOUBLE}]}",
+    "MAP {'k': 'nan'::DOUBLE}",
+    "['nan'::DOUBLE, 1.0]::DOUBLE[2]",
+    "to_json({'a': 'nan'::DOUBLE})",
 )
-def test_a_number_that_json_lacks_never_reaches_a_row(store: Path, tmp_path: Path, sql: str) -> None:
-    case = f"SELECT id, CASE WHEN text IS NOT NULL AND trim(text) <> '' THEN {sql} END AS x FROM prepared"
-    result = triptych.export(view_file(tmp_path, case), store=store)
-    assert result.counts == {"not_finite": 2, "written": 1}
-    assert json.loads(result.version.data.read_text())["x"] is None
+
+
+def test_a_number_that_json_lacks_never_reaches_a_row(tmp_path: Path) -> None:
+    """Each of the first rows has such a number in a column of its own, and the last in none."""
+    given = imported.speech_rows(tmp_path / "in", len(NOT_FINITE) + 1)
+    store = imported.bring_in(tmp_path / "store", "speech", given, tmp_path)
+    columns = [f"CASE WHEN id LIKE '%/utt00{n}' THEN {sql} END AS x{n}" for n, sql in enumerate(NOT_FINITE)]
+    result = triptych.export(view_file(tmp_path, f"SELECT id, {', '.join(columns)} FROM prepared"), store=store)
+    assert result.counts == {"not_finite": len(NOT_FINITE), "written": 1}
+    row = json.loads(result.version.data.read_text())
+    assert row.pop("id").endswith(f"utt00{len(NOT_FINITE)}") and set(row.values()) <= {None}
 
 
 @pytest.mark.parametrize(

@@ -30,15 +30,22 @@ LETTERS = st.characters(codec="utf-8")
 TEXTS = st.lists(PIECES | LETTERS, max_size=8).map("".join)
 
 
+@pytest.fixture(scope="module")
+def cleaning() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:") as connection:
+        create_macros(connection, ViewOptions(), "clean_text not_blank")
+        yield connection
+
+
 @settings(max_examples=20, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=60))
-def test_clean_of_clean_is_clean_loses_no_text_and_leaves_no_habit(texts: list[str]) -> None:
-    with duckdb.connect(":memory:") as connection:
-        create_macros(connection, ViewOptions())
-        connection.register("held", pa.table({"t": texts, "n": range(len(texts))}))
-        made = connection.execute("""
-            SELECT t, c, clean_text(c, false), not_blank(t) IS NULL, not_blank(c) IS NULL
-            FROM (SELECT *, clean_text(t, false) AS c FROM held) ORDER BY n""").fetchall()
+def test_clean_of_clean_is_clean_loses_no_text_and_leaves_no_habit(
+    cleaning: duckdb.DuckDBPyConnection, texts: list[str]
+) -> None:
+    cleaning.register("held", pa.table({"t": texts, "n": range(len(texts))}))
+    made = cleaning.execute("""
+        SELECT t, c, clean_text(c, false), not_blank(t) IS NULL, not_blank(c) IS NULL
+        FROM (SELECT *, clean_text(t, false) AS c FROM held) ORDER BY n""").fetchall()
     for text, cleaned, again, was_blank, is_blank in made:
         assert again == cleaned and is_blank == was_blank == (not text.strip(SPACES))
         assert "  " not in cleaned and cleaned == cleaned.strip(SPACES) and not re.search(r" [,.?!]|<COMMA>", cleaned)
@@ -71,7 +78,7 @@ TEMPLATES = st.sampled_from(
 OPTIONS = st.tuples(st.sampled_from(["raw", "clean"]), st.sampled_from([None, 'It\'s {a} "system"\n']), TEMPLATES)
 
 
-ALWAYS = {("unified", None), ("msswift", "sft"), ("conversation", None)}
+ALWAYS = (("unified", None), ("msswift", "sft"), ("conversation", None))
 """The other views select from the same prepared samples; they are tried in the longer form."""
 
 
@@ -79,16 +86,36 @@ def _view_options() -> Iterator[Any]:
     for name, view in VIEWS.items():
         for task in view.tasks or (None,):
             if name not in ("term-chunks", "phoneme"):  # of alignments, which these samples have not
-                marks = () if (name, task) in ALWAYS else (pytest.mark.thorough,)
-                yield pytest.param(name, task, marks=marks)
+                yield pytest.param(name, task)
 
 
-@pytest.mark.parametrize(("view", "task"), list(_view_options()))
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink})
-@given(samples=st.lists(SAMPLES, min_size=1, max_size=45), options=OPTIONS)
+QUICK = settings(
+    max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink}
+)
+GIVEN = given(samples=st.lists(SAMPLES, min_size=1, max_size=45), options=OPTIONS)
+Options = tuple[str, str | None, str | None]
+
+
+@pytest.mark.parametrize(("view", "task"), list(ALWAYS))
+@QUICK
+@GIVEN
 def test_every_sample_has_a_row_that_keeps_the_promises_or_a_reason(
-    view: str, task: str | None, samples: list[dict[str, Any]], options: tuple[str, str | None, str | None]
+    view: str, task: str | None, samples: list[dict[str, Any]], options: Options
 ) -> None:
+    check_rows(view, task, samples, options)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("view", "task"), list(_view_options()))
+@settings(QUICK, max_examples=8)
+@GIVEN
+def test_every_sample_of_more_has_a_row_of_every_view_or_a_reason(
+    view: str, task: str | None, samples: list[dict[str, Any]], options: Options
+) -> None:
+    check_rows(view, task, samples, options)
+
+
+def check_rows(view: str, task: str | None, samples: list[dict[str, Any]], options: Options) -> None:
     text, system, template = options
     chosen = ViewOptions(task, text, *((system, template) if task else (None, None)))
     for number, each in enumerate(samples):

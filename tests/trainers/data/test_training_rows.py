@@ -7,12 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import triptych
 from support.imported import bring_in, noise, sound, video
 from triptych.errors import DamagedError, UsageError
+from triptych.shards.exports.versions import Version
 from triptych.shards.store.store import Store
-from triptych.trainers.data.training_rows import TrainingRows
+from triptych.trainers.data.training_rows import TrainingRows, trainer_of
 from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Turn, Video
 
 
@@ -38,6 +41,27 @@ def test_rows_are_read_where_they_stand_and_travel_to_other_processes(published:
     with pytest.raises(IndexError):
         rows[12]
     assert rows.reader.content_sha256 and rows.where == "msswift-sft@v1"
+
+
+@pytest.mark.parametrize(
+    ("names", "manifest", "trainer"),
+    [
+        ("id messages audios", {"view": "msswift"}, "sft"),
+        ("id messages rejected_response", {"view": "msswift"}, "dpo"),
+        ("id prompt chosen rejected", {"view": "preference"}, "dpo"),
+        ("id messages solution", {"view": "msswift"}, None),
+        ("id messages", {"view": "evaluation"}, None),
+        ("id messages", {"view": "msswift", "held_out_rows": 1}, None),
+        ("id text audio", {"view": "unified"}, None),
+        ("id text audio", {"view": "term-chunks"}, "contrastive"),
+    ],
+    ids=str,
+)
+def test_the_trainer_of_a_version_is_the_one_that_takes_its_rows(
+    tmp_path: Path, names: str, manifest: dict[str, Any], trainer: str | None
+) -> None:
+    pq.write_table(pa.table({name: ["x"] for name in names.split()}), tmp_path / "data.parquet")
+    assert trainer_of(Version("rows", "v1", tmp_path, manifest)) == trainer
 
 
 def test_rows_of_a_test_split_are_not_trained_on(published: Path) -> None:

@@ -13,6 +13,7 @@ from support.places import ROOT
 from triptych.commands.reference import training_page
 from triptych.errors import UsageError
 from triptych.trainers import configs
+from triptych.trainers.phoneme.config import PhonemeConfig
 from triptych.trainers.preference.config import DpoConfig
 from triptych.trainers.retrieval.config import ContrastiveConfig
 from triptych.trainers.runs.config.read import Setting, config_text, keys_of, read_config
@@ -119,7 +120,7 @@ def test_a_model_that_no_hub_has_is_named_as_what_is_meant(read: Read) -> None:
          "leave it out"),
         ("stages:\n  - {train: [tower], steps: 1}\n  - {train: all}", "4: stages.0.train.0: 'tower' is no part "
          "of a model; parts: all, encoder_top: N, audio_tower, projector, visual, visual_projector, language_model, "
-         "experts, router, lm_head"),
+         "experts, router, lm_head, new_tokens, ctc_head"),
         ("stages:\n  - {train: projector}\n  - {train: all}", "4: stages.0: how long is this stage? give epochs "
          "or steps; only the last may go on to the end"),
         ("stages: [{train: all}]\nlora: {}", "3: stages: stages train weights themselves: remove stages or the "
@@ -207,7 +208,8 @@ def test_options_set_keys_and_old_names_are_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in configs.names() if name.endswith(".yaml") and "acc" not in name])
 def test_shipped_configurations_are_read(name: str, tmp_path: Path) -> None:
     configs.write(name, tmp_path / "run.yaml")
-    model = DpoConfig if name == "dpo.yaml" else ContrastiveConfig if "contrastive" in name else RunConfig
+    others = {"dpo": DpoConfig, "phoneme": PhonemeConfig, "contrastive": ContrastiveConfig}
+    model = others.get(re.split(r"[._]", name)[0], RunConfig)
     found = read_config(model, tmp_path / "run.yaml", [Setting("--output-dir", "output_dir", tmp_path)])
     assert not found.notes
     assert found.config.model.base_model.startswith("Qwen/")

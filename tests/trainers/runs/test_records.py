@@ -26,6 +26,7 @@ from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
 from triptych.trainers.runs.records.run_json import read_record
+from triptych.trainers.runs.records.run_line import Pace, RunLine, step_line
 from triptych.trainers.runs.records.run_log import LogFile, StepLines, read_lines
 
 
@@ -76,12 +77,13 @@ def save(record: RunRecord, step: int, *, best: int | None = None) -> None:
 
 def test_a_run_is_recorded_from_its_start_to_its_end(store: Store, model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with RunRecord(folder, facts_of(store, model, folder)) as record:
+    told: list[RunLine] = []
+    with RunRecord(folder, facts_of(store, model, folder), lines=told.append) as record:
         assert read_record(folder)["status"] == "running"
         record.logged({"step": 0, "epoch": 0.0, "scores": {"wer": 1.0}, "counts": {"wer": {"rows": 3}}})
         for step in (1, 2):
-            record.logged(line(step))
             record.stepped(step, 4)
+            record.logged(line(step))
         record.logged({"step": 2, "scores": {"wer": 0.5}, "counts": {"wer": {"rows": 3, "low": 0.25, "high": 0.75}}})
         record.left_out([(2, LeftOut("talk/1", "too_long", "31 s"))])
         save(record, 2, best=2)
@@ -103,12 +105,31 @@ def test_a_run_is_recorded_from_its_start_to_its_end(store: Store, model: Path, 
     assert [row["id"] for row in read_lines(folder / "rows_left_out.jsonl")] == ["talk/1"]
     log = (folder / "log.txt").read_text()
     assert "step 2 of 4: loss 1.0000" in log
+    assert [each.logged for each in told] == [
+        "train sft begins: talk@v1, model, 4 steps", "step 0: wer 1", "step 1 of 4: loss 1.0000, lr 0.0001",
+        "step 2 of 4: loss 1.0000, lr 0.0001", "step 2: wer 0.5",
+    ]  # fmt: skip
+    assert all(each.logged in log for each in told)
+    assert str(told[3]) == f"{told[3].logged}; 0 s left"
     assert "a warning of a library" in log
     assert f"triptych=={found['software']['triptych']['version']}" in (folder / "requirements.txt").read_text()
     assert sorted(path.name for path in folder.iterdir()) == [
         "README.md", "checkpoints", "config.yaml", "curves.html", "log.txt", "metrics.jsonl", "requirements.txt",
         "rows_left_out.jsonl", "run.json",
     ]  # fmt: skip
+
+
+def test_the_time_that_is_left_is_that_of_the_steps_after_the_first() -> None:
+    times = iter([0.0, 10.0, 20.0])
+    pace = Pace(clock=lambda: next(times))
+    pace.stepped(7)  # a run that went on after step 6
+    assert pace.left_s(7, 1000) is None
+    for step in (8, 9):
+        pace.stepped(step)
+    assert pace.left_s(9, 1000) == 9910
+    seen = {**line(9, 0.5), "lr": {"projector": 1e-4, "language_model": 1e-5, "lm_head": 1e-5}}
+    assert str(step_line(seen, 1000, 9910.0)) == "step 9 of 1,000: loss 0.5000, lr 1e-05 to 0.0001; 2 h 45 min left"
+    assert str(step_line(seen, 1000, 62.0)).endswith("; 1 min 02 s left")
 
 
 def test_a_resumed_run_takes_back_what_came_after_its_checkpoint(store: Store, model: Path, tmp_path: Path) -> None:

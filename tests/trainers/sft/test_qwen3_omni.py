@@ -77,6 +77,37 @@ def test_every_token_and_number_of_a_clip_is_what_the_processor_makes_of_it_alon
     assert encoder.tokenizer.decode(encoded.labels[encoded.labels != -100]) == "x<|im_end|>y<|im_end|>"
 
 
+def test_in_a_batch_each_sound_has_the_features_that_the_extractor_makes_of_its_own_file(
+    encoder: Any, omni_thinker: Path, row_of: Callable[..., Any], clips: Callable[[float], Path],
+    video: Callable[..., Path],
+) -> None:  # fmt: skip
+    import torch
+    from transformers import AutoFeatureExtractor
+    from triptych.trainers.data.sound import read_sound
+
+    long, short, shortest, other = (clips(seconds) for seconds in (2.5, 0.5, 0.09, 1.009))
+    film = video(1.2)
+    rows = [
+        row_of((Clip(str(short)), "q"), ("x",)),
+        row_of(("text alone",), ("yes",)),
+        row_of((Clip(str(shortest)), "and", Clip(str(long)), "?"), ("two",)),
+        row_of((Video(str(film), with_sound=True), "heard?"), ("noise",)),
+        row_of((Clip(str(other)),), ("last",)),
+    ]
+    batch = encoder.join([encoder.encode(row) for row in rows])
+    extractor = AutoFeatureExtractor.from_pretrained(omni_thinker)
+    files = (short, shortest, long, film, other)
+    for path, features, mask in zip(
+        files, batch["input_features"], batch["feature_attention_mask"].bool(), strict=True
+    ):  # in the order of rows, and of clips within them
+        own = extractor(read_sound(path, 16_000), sampling_rate=16_000, padding=True, truncation=False,
+                        return_attention_mask=True, return_tensors="pt")  # fmt: skip
+        expected = own["input_features"][0][:, own["attention_mask"][0].bool()]
+        assert features[:, mask].shape == expected.shape, path
+        assert torch.allclose(features[:, mask], expected, atol=1e-6), path
+        assert mask.int().diff().le(0).all()  # the clip stands first, what fills the batch behind it
+
+
 def test_a_row_reads_the_same_alone_and_beside_others_whatever_they_hold(
     encoder: Any, model: Any, row_of: Callable[..., Any], clips: Callable[[float], Path], video: Callable[..., Path],
     image: Callable[..., Path], losses: Callable[..., Any],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import triptych
 from support import models, stores, training_runs
 from support.places import DATA
 
@@ -51,11 +52,15 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
     done = stores.cli(*command)
     assert done.returncode == 0, done.stderr
+    assert "train sft begins: mixed@v1, " in done.stderr
+    assert "step 3 of 3: loss " in done.stderr
     told = json.loads(done.stdout)
     assert (told["steps"], told["epochs"], told["rows"], told["left_out"]) == (3, 1.0, 12, {})
     assert told["scores"].keys() == told["base_scores"].keys() == {"validation_loss", "wer"}
     assert (told["audio_gap"]["rows"], told["audio_gap"]["is_heard"]) == (6, True)
-    gaps = json.loads((out / "run.json").read_text())["audio_gap"]
+    record = json.loads((out / "run.json").read_text())
+    gaps = record["audio_gap"]
+    assert record["exports"]["train"]["languages"] == ["en"]  # its rows name none, its samples do
     assert gaps["last"] == told["audio_gap"] != gaps["base"]
     assert f"base model {gaps['base']['gap']:+.4f}" in (out / "README.md").read_text()
     assert told["best_checkpoint"] in {path.name for path in (out / "checkpoints").iterdir()}
@@ -89,6 +94,18 @@ def test_a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_weights(
     one, two = weights_file(whole), weights_file(parts)
     assert one.keys() == two.keys()
     assert all(one[name].equal(two[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    "values", [{"data.train": "nosuch"}, {"data.validation": "nosuch"}, {"evaluation": "{export: nosuch}"}], ids=str
+)
+@pytest.mark.parametrize("dry_run", [False, True], ids=["run", "dry"])
+def test_an_export_that_is_not_there_is_told_before_a_model_is_looked_for(
+    store: Path, tmp_path: Path, values: dict[str, str], *, dry_run: bool
+) -> None:
+    with pytest.raises(UsageError, match="has no export 'nosuch'"):
+        triptych.train_sft(model="Some/Model", download=True, values={"data.train": "talk", **values}, store=store,
+                           output_dir=tmp_path / "run", dry_run=dry_run)  # fmt: skip
 
 
 def test_another_run_does_not_go_on_from_a_checkpoint(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ def configuration_page(*others: type[RunConfig]) -> str:
     parts = [_HEAD]
     own: list[Row] = []
     models: tuple[type[RunConfig], ...] = (RunConfig, *others)
-    fields = {name: field for each in models for name, field in each.model_fields.items()}
+    fields: dict[str, FieldInfo] = {}
+    for each in models:
+        for name, field in each.model_fields.items():
+            fields.setdefault(name, field)
     for name, field in fields.items():
         section = section_of(field.annotation)
         if section is None:
@@ -73,11 +76,29 @@ def configuration_page(*others: type[RunConfig]) -> str:
         parts.append(
             f"## `{name}`\n\n{_about(name, field, section)}\n\n{_table(_row(*each) for each in _fields(section))}"
         )
+    parts += [text for each in others if (text := _other_defaults(each))]
     parts.append(f"## At the top\n\n{_table(own)}")
     parts.append(_RATES.strip() + "\n")
     parts.append(_sources())
     parts.append(_elsewhere())
     return "\n".join(parts)
+
+
+def _other_defaults(config: type[RunConfig]) -> str:
+    """The keys of shared sections whose defaults a trainer has of its own."""
+    rows = []
+    for name, base in RunConfig.model_fields.items():
+        shared, own = section_of(base.annotation), section_of(config.model_fields[name].annotation)
+        if shared is None or own is None:
+            continue
+        for key, field in own.model_fields.items():
+            if _default(field) != _default(shared.model_fields[key]):
+                rows.append(_row(f"{name}.{key}", field))
+        if config.model_fields[name].default_factory is not None and base.default_factory is None:
+            rows.append((name, "section", "`{}`", f"{name}: none turns it off.", ""))
+    if not rows:
+        return ""
+    return f"## Other defaults\n\n{(config.__doc__ or '').strip()} Its defaults are these:\n\n{_table(rows)}"
 
 
 def _fields(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:

@@ -94,12 +94,15 @@ COMPONENTS = (
     "experts",
     "router",
     "lm_head",
+    "new_tokens",
+    "ctc_head",
 )
 """The parts of models, by one name for all families."""
 
 Component = Literal[
-    "audio_tower", "projector", "visual", "visual_projector", "language_model", "experts", "router", "lm_head"
-]
+    "audio_tower", "projector", "visual", "visual_projector", "language_model", "experts", "router", "lm_head",
+    "new_tokens", "ctc_head",
+]  # fmt: skip
 Dtype = Annotated[Literal["auto", "bf16", "fp16", "fp32"], BeforeValidator(_dtype)]
 
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]

@@ -75,7 +75,7 @@ def adapters_elsewhere(config: RunConfig) -> Iterator[Finding]:
 
 
 def number_format(dtype: str, *, asked: str, on_gpu: bool, has_bf16: bool) -> Iterator[Finding]:
-    """Yield a number format that overflows, or one that costs time for nothing."""
+    """Yield a number format that overflows, or one that costs time or digits for nothing."""
     if dtype == "fp16":
         why = "" if has_bf16 else " This device does not compute in bf16."
         yield Finding(
@@ -83,6 +83,13 @@ def number_format(dtype: str, *, asked: str, on_gpu: bool, has_bf16: bool) -> It
             f"model.dtype: fp16 holds numbers up to 65,504; activations of models that were trained in bf16 can be "
             f"larger, and then the loss is no number.{why}",
             "--set model.dtype=bf16" if has_bf16 else "--set model.dtype=fp32, or a GPU with bf16 (Ampere or later)",
+        )  # fmt: skip
+    elif dtype == "bf16" and not on_gpu:
+        yield Finding(
+            WARNING, "number_format",
+            "model.dtype: bf16 on a processor: numbers have 8 bits, so losses differ from those of fp32, and most "
+            "processors compute more slowly in it.",
+            "--set model.dtype=fp32, or auto, where there is memory for it; on a GPU bf16 is right",
         )  # fmt: skip
     elif dtype == "fp32" and on_gpu and has_bf16 and asked == "fp32":
         yield Finding(

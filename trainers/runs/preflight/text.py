@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ....errors import amount
 from .report import ERROR
 
 if TYPE_CHECKING:
@@ -54,16 +55,17 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
     yield _line("model", f"{plan.model}, {found.dtype} on {found.device}")
     lost = sum(plan.left_out.values())
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.left_out.items()))
+    named = f"{amount(lost, 'row')} left out ({left_out})" if lost else "no row left out"
     sound = f", {duration(plan.seconds)} of sound" if plan.seconds else ""
     yield _line(
         "export",
-        f"{plan.export}: {plan.rows:,} rows, {plan.tokens:,} tokens{sound}; "
-        f"{f'{lost:,} rows left out ({left_out})' if lost else 'no row left out'}"
+        f"{plan.export}: {amount(plan.rows, 'row')}, {amount(plan.tokens, 'token')}{sound}; {named}"
         + (f"; {plan.cut_seconds:,.1f} s of longer clips cut off" if plan.cut_seconds else ""),
     )
+    batches, them = ("1 batch", "it") if plan.batches == 1 else (f"{plan.batches:,} batches", "them")
     yield _line(
         "steps",
-        f"{plan.steps:,}, {found.epochs:.3g} epochs of {plan.batches:,} batches; {plan.padding:.1%} of them padding",
+        f"{plan.steps:,}, {amount(found.epochs, 'epoch')} of {batches}; {plan.padding:.1%} of {them} padding",
     )
     yield ""
     yield from _components(found)
@@ -75,7 +77,7 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
     yield _line("audio gap", _gap(found.audio_gap))
     for score in found.scores:
         interval = "" if score.low is None or score.high is None else f" (95 %: {score.low:.3f} to {score.high:.3f})"
-        yield _line("base model", f"{score.name} {score.value:.3f}{interval} on {score.rows:,} rows")
+        yield _line("base model", f"{score.name} {score.value:.3f}{interval} on {amount(score.rows, 'row')}")
     yield ""
     yield from _findings(found.findings)
 
@@ -109,7 +111,7 @@ def _components(found: Preflight) -> Iterator[RenderableType]:
 def _batch(batch: ShownBatch, *, is_coloured: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    rows = "1 row" if batch.rows == 1 else f"{batch.rows:,} rows"
+    rows = amount(batch.rows, "row")
     yield _line(
         "batch",
         f"the first, one of the costliest: {rows}, {batch.tokens:,} tokens, {batch.trained:,} trained "
@@ -198,7 +200,7 @@ def _gap(gap: AudioGap | None) -> str:
         return "not measured: no two rows have different sound"
     told = (
         f"{gap.gap:+.4f}: loss {gap.own:.4f} with the own clip, {gap.other:.4f} with another row's; the own is better "
-        f"in {gap.own_is_better:.0%} of {gap.rows} rows"
+        f"in {gap.own_is_better:.0%} of {amount(gap.rows, 'row')}"
     )
     if not gap.is_heard:
         return f"{told}. Sound is not heard"

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....shards.exports.versions import Version, sums
+from ....shards.exports.versions import Version, sample_column, sums
+from ....shards.query import connect
+from ....shards.store.sql import identifier, quote
+from ....shards.store.use import using
 from .card import CARD, front_matter_of
 
 if TYPE_CHECKING:
@@ -63,13 +66,18 @@ def tokenizer_facts(tokenizer: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def export_facts(version: Version) -> dict[str, Any]:
+def export_facts(version: Version, store: Store | None) -> dict[str, Any]:
+    """What a record has of an export.
+
+    Args:
+        store: Where its samples are; None: what only they know is not told.
+    """
     manifest = version.manifest
     return {
         "reference": version.reference, "name": version.name, "version": version.label, "rows": manifest["rows"],
         "view": manifest.get("view"), "task": manifest.get("task"), "content_sha256": manifest["content_sha256"],
         "manifest_sha256": sums(version.path / "manifest.json")["sha256"], "datasets": manifest["datasets"],
-        "held_out_rows": manifest.get("held_out_rows"), "languages": _languages(version),
+        "held_out_rows": manifest.get("held_out_rows"), "languages": _languages(version, store),
     }  # fmt: skip
 
 
@@ -84,13 +92,24 @@ def model_facts(config: RunConfig, files: Path) -> dict[str, Any]:
     return found | {name: said[name] for name in about if said.get(name)}
 
 
-def _languages(version: Version) -> list[str]:
-    """The languages that its rows name."""
+def _languages(version: Version, store: Store | None) -> list[str]:
+    """The languages that its rows name; where they name none, as in most views, those of its samples."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(version.path / "data.parquet")
     if "language" not in file.schema_arrow.names:
-        return []
+        return [] if store is None else _sample_languages(version, store)
     found = pc.unique(file.read(columns=["language"]).column(0)).to_pylist()
     return sorted(each for each in found if each)
+
+
+def _sample_languages(version: Version, store: Store) -> list[str]:
+    parquet = version.path / "data.parquet"
+    datasets = ", ".join(quote(name) for name in version.manifest["datasets"]) or "NULL"
+    with using(store, "train"), connect(store, named_in="samples") as connection:
+        sample = identifier(sample_column(connection, parquet))
+        rows = connection.execute(f"""
+            SELECT DISTINCT language FROM samples WHERE dataset IN ({datasets}) AND language <> ''
+            AND id IN (SELECT {sample} FROM read_parquet({quote(str(parquet))})) ORDER BY 1""").fetchall()
+    return [str(language) for (language,) in rows]

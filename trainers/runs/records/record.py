@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ....errors import StoreReadOnly
+from ....errors import StoreReadOnly, amount
 from ....shards.care.trainings import register_training
 from ..options import CONFIG_FILE
 from .card import write_card
@@ -35,6 +35,7 @@ from .curves import write_curves
 from .facts import RunFacts, export_facts, model_facts, tokenizer_facts
 from .requirements import REQUIREMENTS, device_of, own_source, packages, requirements_text
 from .run_json import FORMAT, RECORD, read_record
+from .run_line import Lines, Pace, RunLine, score_line, step_line
 from .run_log import LEFT_OUT, LOG, METRICS, LogFile, StepLines
 
 if TYPE_CHECKING:
@@ -53,9 +54,12 @@ class RunRecord:
             ...
 
     Leaving the context writes how it ended: finished, stopped by a signal, or failed and why.
+
+    Args:
+        lines: Called with what the log says of its start, of steps and of scores.
     """
 
-    def __init__(self, folder: Path, facts: RunFacts, *, from_step: int = 0) -> None:
+    def __init__(self, folder: Path, facts: RunFacts, *, from_step: int = 0, lines: Lines | None = None) -> None:
         self.folder = folder
         self.facts = facts
         self.from_step = from_step
@@ -63,6 +67,8 @@ class RunRecord:
         self.rows_left_out = StepLines(folder / LEFT_OUT)
         self.log = LogFile(folder / LOG)
         self.document: dict[str, Any] = {}
+        self._lines = lines
+        self._pace = Pace()
         self._page_at = 0.0
 
     # ---- from its start to its end
@@ -81,8 +87,8 @@ class RunRecord:
         self._register()
         self.write()
         what = f"goes on after step {self.from_step:,}" if self.from_step else "begins"
-        self.log.say(f"train {self.facts.trainer} {what}: {self.document['exports']['train']['reference']}, "
-                     f"{self.document['model']['name']}, {self.facts.steps:,} steps")  # fmt: skip
+        on = f"{self.document['exports']['train']['reference']}, {self.document['model']['name']}"
+        self._tell(RunLine(f"train {self.facts.trainer} {what}", f"{on}, {amount(self.facts.steps, 'step')}"))
         return self
 
     def _register(self) -> None:
@@ -126,6 +132,7 @@ class RunRecord:
     def stepped(self, step: int, of: int) -> None:
         """A step is over."""
         self.document["step"] = step
+        self._pace.stepped(step)
 
     def logged(self, line: dict[str, Any]) -> None:
         """A line of metrics, or scores of an evaluation."""
@@ -136,13 +143,18 @@ class RunRecord:
         self.metrics.add(line)
         if "scores" in line:
             self.document["scores" if line["step"] else "base_scores"] = _scored(line)
-            self.log.say(f"step {line['step']:,}: " + ", ".join(f"{k} {v:.4g}" for k, v in line["scores"].items()))
+            self._tell(score_line(line))
             self.write()
             return
         self.document |= {"step": line["step"], "epoch": line.get("epoch"), "loss": line.get("loss")}
         for name in ("rows", "tokens"):
             self.document[f"{name}_read"] += line.get(name, 0)
-        self.log.say(f"step {line['step']:,} of {self.facts.steps:,}: loss {line['loss']:.4f}")
+        self._tell(step_line(line, self.facts.steps, self._pace.left_s(line["step"], self.facts.steps)))
+
+    def _tell(self, line: RunLine) -> None:
+        self.log.say(line.logged)
+        if self._lines is not None:
+            self._lines(line)
 
     def saved(self, checkpoint: Any, progress: Any) -> None:
         """A checkpoint stands."""
@@ -191,7 +203,7 @@ class RunRecord:
         before = read_record(self.folder) if is_known else {}
         first = {
             "format": FORMAT, "trainer": facts.trainer, "status": RUNNING, "message": None, "started_at": _now(),
-            "exports": {part: export_facts(version) for part, version in facts.exports.items()},
+            "exports": {part: export_facts(version, facts.store) for part, version in facts.exports.items()},
             "model": {"revision": facts.revision, "family": facts.family, **model_facts(config, facts.model_folder)},
             "tokenizer": tokenizer_facts(facts.tokenizer),
             "trained": [dict(each) for each in facts.components],

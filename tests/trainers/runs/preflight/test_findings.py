@@ -65,6 +65,7 @@ def test_adapters_outside_the_language_model() -> None:
         ("fp16", "fp16", True, True, "model.dtype=bf16"),
         ("fp16", "auto", True, False, "a GPU with bf16"),
         ("fp32", "fp32", True, True, "model.dtype=bf16"),
+        ("bf16", "bf16", False, True, "model.dtype=fp32"),
     ],
 )
 def test_number_formats(dtype: str, asked: str, on_gpu: bool, has_bf16: bool, advice: str | None) -> None:

@@ -1,0 +1,203 @@
+"""What a run of phones, or a model folder that was made of one, says of clips.
+
+A run's folder needs its base models where they were; a model folder of `triptych train export` holds all of them:
+
+    phoneme.json        what it is made of
+    language_model/     what any server of causal language models loads: adapters merged, tokens of phones in it
+    encoder/            Whisper's encoder, with its feature extractor
+    projector.safetensors
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import DamagedError, UsageError
+from ..models.adapters import add_adapters
+from ..models.model_files import ModelFiles, locate
+from ..models.model_loading import require_torch
+from ..models.training_model import BF16, FP16, Loading
+from ..models.weights import load_weights, read_tensors
+from ..runs.loop.progress import check_files, read_state
+from ..sft.conversation_encoder import EncoderSettings
+from .base import Parts, inner, revision_of
+from .config import PROMPT, ROWS, PhonemeConfig
+from .decoding import PhoneDecoder
+from .train import NAME, TOKENIZER
+from .vocabulary import PhoneVocabulary
+
+if TYPE_CHECKING:
+    from ..runs.loop.checkpoints import Checkpoint
+
+FILE, FORMAT = "phoneme.json", 1
+LANGUAGE_MODEL, ENCODER, PROJECTOR = "language_model", "encoder", "projector.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhoneRecognizer:
+    """Hears clips.
+
+    Attributes:
+        name: The folder, for messages and records.
+        revision: Which model it is.
+        prompt: What is asked.
+        asks_rows: Whether it was trained with the questions of rows: then these are asked where there are any.
+    """
+
+    name: str
+    revision: str
+    prompt: str
+    asks_rows: bool
+    vocabulary: PhoneVocabulary
+    decoder: PhoneDecoder
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, checkpoint: str = "best", base: Path | None = None, device: str | None = None,
+        settings: EncoderSettings | None = None,
+    ) -> PhoneRecognizer:  # fmt: skip
+        """Load the model of a folder.
+
+        Args:
+            checkpoint: Of a run: `best`, `final` or the name of one.
+            base: Where the language model of a run is now, if it was moved.
+
+        Raises:
+            UsageError: There is no such model, or a part of it is not here.
+            DamagedError: A file is damaged, or of another model.
+        """
+        require_torch("train")
+        if (folder / FILE).is_file():
+            if base is not None:
+                raise UsageError(f"--base: {folder} holds its language model.", hint="leave --base out")
+            return _of_folder(folder, device, settings)
+        run = Run.open(folder, checkpoint, base=base)
+        return run.recognizer(device, settings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run of phones, at one of its checkpoints."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    config: PhonemeConfig
+    parts: Parts
+    base: ModelFiles
+    revision: str
+
+    @classmethod
+    def open(cls, folder: Path, checkpoint: str, *, base: Path | None = None) -> Run:
+        """Find what a run is made of.
+
+        Raises:
+            UsageError: It is none, or a model of it is not here.
+            DamagedError: A model is not the one that it was trained on.
+        """
+        from ..serving.merge import find_checkpoint
+
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: there is no such folder.", hint="name the folder of a run, or of its model")
+        chosen = find_checkpoint(folder, checkpoint)
+        state = read_state(chosen)
+        check_files(chosen, state["files"])
+        identity = state["identity"]
+        if NAME not in identity["config"]:
+            raise UsageError(f"{folder} is no run of phones.", hint="triptych train phoneme makes one")
+        told = {name: value for name, value in identity["config"].items() if name != "output_dir"}
+        config = PhonemeConfig.model_validate_json(json.dumps(told))
+        files = _here(str(base or config.model.base_model), None if base else config.model.revision, "--base PATH")
+        hearing = _here(config.phoneme.encoder, config.phoneme.encoder_revision, "run it where the run was made")
+        vocabulary = PhoneVocabulary.open(folder / TOKENIZER)
+        now = revision_of(files, hearing, vocabulary)
+        if now != identity["model"]:
+            raise DamagedError(
+                f"{folder}: a model is not the one that the run was trained on: {now} now, {identity['model']} then."
+            )
+        parts = Parts.of(config, files.folder, hearing.folder, vocabulary)
+        return cls(folder, chosen, config, parts, files, now)
+
+    @property
+    def prompt(self) -> str:
+        """What is asked about a clip, unless something else is given."""
+        return PROMPT if self.config.phoneme.prompt == ROWS else self.config.phoneme.prompt
+
+    def load(self, loading: Loading | None = None, *, device: str | None = None) -> Any:
+        """The model with what the checkpoint has learned: in adapters, where it has these."""
+        return self.loaded(loading or self.config.model, device=device)[0]
+
+    def loaded(self, settings: Any, *, device: str | None = None) -> tuple[Any, str]:
+        """The same, with the number format that it computes in."""
+        read = self.parts.load(settings, device=device)
+        model = read.model
+        if self.config.lora is not None:
+            model = add_adapters(model, read.family, self.config.lora)
+        names = [name for name, _ in read_tensors(self.checkpoint.path)]
+        _as_trained(model, names)
+        load_weights(model, self.checkpoint.path, names)
+        return model.eval(), read.dtype
+
+    def recognizer(self, device: str | None, settings: EncoderSettings | None) -> PhoneRecognizer:
+        model, dtype = self.loaded(self.config.model, device=device)
+        encoder = self.parts.encoder(settings)
+        decoder = PhoneDecoder(inner(model), encoder, _computing(inner(model), dtype))
+        told = f"{self.revision}, {self.checkpoint.name}"
+        return PhoneRecognizer(
+            str(self.folder), told, self.prompt, self.parts.prompt is None, self.parts.vocabulary, decoder
+        )
+
+
+def _here(name: str, revision: str | None, hint: str) -> ModelFiles:
+    try:
+        return locate(name, revision=revision)
+    except UsageError as error:
+        raise UsageError(f"{name}, which the run was trained on, is not here.", hint=hint) from error
+
+
+def _as_trained(model: Any, names: list[str]) -> None:
+    """Trained weights are of 32 bits."""
+    import torch
+
+    wanted = set(names)
+    for name, parameter in model.named_parameters():
+        if name in wanted and parameter.dtype in (torch.bfloat16, torch.float16):
+            parameter.data = parameter.data.float()
+
+
+def _computing(model: Any, dtype: str) -> Callable[[], AbstractContextManager[Any]]:
+    import torch
+
+    kinds = {BF16: torch.bfloat16, FP16: torch.float16}
+    if dtype not in kinds:
+        return nullcontext
+    kind = model.tokens.device.type
+    return lambda: torch.autocast(kind, dtype=kinds[dtype])
+
+
+def _of_folder(folder: Path, device: str | None, settings: EncoderSettings | None) -> PhoneRecognizer:
+    """The recognizer of a model folder."""
+    from safetensors.torch import load_file
+
+    try:
+        told = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if told["format"] != FORMAT:
+            raise UsageError(f"{folder / FILE}: format {told['format']}; this version reads {FORMAT}.")
+        parts = Parts(
+            language_model=folder / LANGUAGE_MODEL, hearing=folder / ENCODER,
+            vocabulary=PhoneVocabulary.open(folder / LANGUAGE_MODEL),
+            prompt=None if told["asks_rows"] else told["prompt"], has_boundaries=told["boundary_tokens"],
+        )  # fmt: skip
+        read = parts.load(Loading(), device=device)
+        read.model.projector.load_state_dict(load_file(folder / PROJECTOR))
+        encoder = parts.encoder(settings)
+        decoder = PhoneDecoder(read.model.eval(), encoder, _computing(read.model, read.dtype))
+        return PhoneRecognizer(
+            str(folder), str(told["revision"]), told["prompt"], parts.prompt is None, parts.vocabulary, decoder
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise DamagedError(f"{folder}: the model cannot be read: {error}.") from error
