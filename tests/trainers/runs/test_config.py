@@ -208,8 +208,8 @@ def test_options_set_keys_and_old_names_are_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in configs.names() if name.endswith(".yaml") and "acc" not in name])
 def test_shipped_configurations_are_read(name: str, tmp_path: Path) -> None:
     configs.write(name, tmp_path / "run.yaml")
-    others = {"dpo": DpoConfig, "phoneme": PhonemeConfig, "contrastive": ContrastiveConfig}
-    model = others.get(re.split(r"[._]", name)[0], RunConfig)
+    own = {"dpo.yaml": DpoConfig, "phoneme_lora.yaml": PhonemeConfig}
+    model = ContrastiveConfig if "contrastive" in name else own.get(name, RunConfig)
     found = read_config(model, tmp_path / "run.yaml", [Setting("--output-dir", "output_dir", tmp_path)])
     assert not found.notes
     assert found.config.model.base_model.startswith("Qwen/")
