@@ -12,13 +12,15 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import soundfile
 import triptych
+from triptych.shards.store.store import Store
 from triptych.shards.terms import is_term
+from triptych.trainers.retrieval.term_rows import TEST, TRAIN, TermRows
 
 from tests.support.models import MODELS, SMOLLM, WHISPER
 
@@ -112,7 +114,9 @@ def _librivox(work: Path, data: Path) -> Any:
     (work / "names.dict").write_text(PRONUNCIATIONS, encoding="utf-8")
     [aligned] = triptych.align("librivox", store=work / "store", dictionary=str(work / "names.dict"), workers=2)
     tell(f"LibriVox: {aligned.account.kept} of {len(rows)} utterances aligned")
-    return _trained(work, glossary_of(rows), context=0.3, epochs=40)
+    words = {word for row in rows for word in re.findall(r"[a-z]{4,}", row["text"]) if is_term(word)}
+    _exported(work, "words", sorted(words), context=0.3)
+    return _trained(work, glossary_of(work), context=0.3, epochs=40)
 
 
 def _bring_in(work: Path, name: str, rows: list[Row]) -> None:
@@ -122,23 +126,29 @@ def _bring_in(work: Path, name: str, rows: list[Row]) -> None:
     triptych.import_data("jsonl", table, name=name, store=work / "store")
 
 
-def _trained(work: Path, terms: Any, *, context: float, epochs: int) -> Any:
-    (work / "terms.txt").write_text("".join(f"{term}\n" for term in terms), encoding="utf-8")
+def _exported(work: Path, name: str, terms: Iterable[str], *, context: float) -> None:
+    glossary = work / f"{name}.txt"
+    glossary.write_text("".join(f"{term}\n" for term in terms), encoding="utf-8")
     triptych.export(
-        "term-chunks", glossary=work / "terms.txt", context=context, store=work / "store", name="chunks",
-        no_term_share=0.3,
-    )  # fmt: skip
+        "term-chunks", glossary=glossary, context=context, store=work / "store", name=name, no_term_share=0.3
+    )
+
+
+def _trained(work: Path, terms: Iterable[str], *, context: float, epochs: int) -> Any:
+    """A run, and its control; one of an earlier call with the same folder goes on."""
+    _exported(work, "chunks", terms, context=context)
+    folder = work / "run"
     begun = time.process_time()
+    values = {
+        "retrieval.text_model": str(MODELS / SMOLLM), "training.epochs": str(epochs), "training.lr": "3e-3",
+        "training.weight_decay": "0.1", "retrieval.random_control": "true", "retrieval.enable_full_eval": "true",
+        "retrieval.full_eval_every_n_epochs": "10", "retrieval.enable_hard_neg": "true", "logging.save_steps": "200",
+    }  # fmt: skip
     found = triptych.train_contrastive(
-        "chunks", store=work / "store", model=MODELS / WHISPER, output_dir=work / f"run-{time.time_ns()}",
-        values={
-            "retrieval.text_model": str(MODELS / SMOLLM), "training.epochs": str(epochs), "training.lr": "3e-3",
-            "training.weight_decay": "0.1", "retrieval.random_control": "true", "retrieval.enable_full_eval": "true",
-            "retrieval.full_eval_every_n_epochs": "10", "retrieval.enable_hard_neg": "true",
-            "logging.save_steps": "200",
-        },
+        "chunks", store=work / "store", model=MODELS / WHISPER, output_dir=folder, values=values,
+        resume=folder.is_dir(),
     )  # fmt: skip
-    tell(f"{found.folder}: {time.process_time() - begun:.0f} s of processor time")
+    tell(f"{folder}: {time.process_time() - begun:.0f} s of processor time")
     return found
 
 
@@ -163,14 +173,17 @@ def _row(name: str, path: Path, text: str, speaker: str) -> Row:
             "split": "test" if speaker in TESTED else "train"}  # fmt: skip
 
 
-def glossary_of(rows: list[Row]) -> list[str]:
-    """200 words: 40 that only tests say, and of the others first those that tests say too, then by how often."""
-    said = {"train": Counter[str](), "test": Counter[str]()}
-    for row in rows:
-        said[row["split"]].update({word for word in re.findall(r"[a-z]{4,}", row["text"]) if is_term(word)})
-    trained, tested = said["train"], said["test"]
-    unseen = sorted((word for word in tested if word not in trained), key=lambda word: (-tested[word], word))
-    seen = sorted(trained, key=lambda word: (word not in tested, -trained[word], word))
+def glossary_of(work: Path) -> list[str]:
+    """200 words that clips can be cut around: 40 that only tests say, and of the others first those that tests say too,
+    then by how often."""
+    rows = TermRows.open("words", store=Store.open(work / "store")).rows
+    trained, tested = (
+        Counter(term for row in rows if row.role == role for term in (*row.terms, *row.other_terms))
+        for role in (TRAIN, TEST)
+    )
+    cut = {role: {term for row in rows if row.role == role for term in row.terms} for role in (TRAIN, TEST)}
+    unseen = sorted(cut[TEST] - trained.keys(), key=lambda term: (-tested[term], term))
+    seen = sorted(cut[TRAIN], key=lambda term: (term not in tested, -trained[term], term))
     return sorted([*unseen[:UNSEEN], *seen[: TERMS - UNSEEN]])
 
 
