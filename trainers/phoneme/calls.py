@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
 from ..runs.options import TrainOptions
+from ..runs.records.run_line import Lines
 from .options import BuildVocabularyOptions, PhonemeInferOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import PhonemeBuildVocabularyArguments, PhonemeInferArguments, TrainPhonemeArguments
     from ..runs.preflight.report import Preflight
-    from ..runs.records.run_line import Lines
     from ..runs.result import RunResult
     from .infer import PhonemeInferResult
 

@@ -27,7 +27,7 @@ from ..runs.loop.progress import check_files, read_state
 from ..sft.conversation_encoder import EncoderSettings
 from .base import Parts, inner, revision_of
 from .config import PROMPT, ROWS, PhonemeConfig
-from .decoding import PhoneDecoder
+from .decoder import PhoneDecoder
 from .train import NAME, TOKENIZER
 from .vocabulary import PhoneVocabulary
 
