@@ -144,6 +144,8 @@ def trainer_of(version: Version) -> str | None:
     is_kept_apart = manifest.get("held_out_rows") or manifest.get("view") == "evaluation"
     if form is None or "id" not in names or is_kept_apart or names & _WITHOUT_ANSWER.keys():
         return None
+    if manifest.get("view") == "phoneme":
+        return "phoneme"
     return "dpo" if names & {"rejected", "rejected_response"} else "sft"
 
 
