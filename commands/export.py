@@ -71,7 +71,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
-    from ..converters.views.why_no_row import WHY_NO_ROW
+    from ..converters.views.elements.why_no_row import WHY_NO_ROW
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
@@ -98,7 +98,7 @@ def own_command(version: Version, store: Path | None) -> str | None:
     trainer = trainer_of(version)
     if trainer is None:
         return None
-    lora = "" if trainer in ("contrastive", "phoneme") else " --set lora={}"
+    lora = " --set lora={}" if trainer in ("sft", "dpo") else ""
     place = "" if store is None else f" --store {shlex.quote(str(store))}"
     run = shlex.quote(f"runs/{version.name}")
     return f"triptych train {trainer} {version.reference} --model MODEL{lora} --output-dir {run}{place}"

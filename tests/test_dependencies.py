@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.places import ROOT
-from support.source import package_files, tree
+from support.source import imports, package_files, tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -70,11 +70,11 @@ def imported() -> dict[str, set[str]]:
     for path in package_files():
         if path.is_relative_to(DRIVERS) or path.is_relative_to(REWARDS):
             continue
-        for node in ast.walk(tree(path)):
+        for node in imports(path):
             modules = []
             if isinstance(node, ast.Import):
                 modules = [name.name for name in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
+            elif not node.level:
                 modules = [node.module or ""]
             for top in {module.partition(".")[0] for module in modules} - sys.stdlib_module_names:
                 # A module that is not installed here (of an extra) is taken to be of the distribution of its name.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.places import ROOT
-from support.source import module_of, modules, package_files, python_files, relative_imports, tree
+from support.source import imports, module_of, modules, package_files, python_files, relative_imports, tree
 
 FLOORS = {
     "errors": 0, "version": 0, "options": 0, "shards": 1, "validators": 2, "converters": 3,
@@ -68,7 +68,7 @@ def test_a_file_imports_only_from_below_or_from_its_own_part() -> None:
     problems = []
     for path in package_files():
         own = part_of(module_of(path))
-        for node in ast.walk(tree(path)):
+        for node in imports(path):
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             if "triptych" in {name.partition(".")[0] for name in names}:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from triptych.trainers.retrieval.glossary_index import INDEX, GlossaryIndex
+from triptych.trainers.retrieval.search.glossary_index import INDEX, GlossaryIndex
 
 WIDTH, GROUP, TOP = 512, 50, 10
 NEAR, HEARD = 0.6, 0.7

@@ -28,6 +28,7 @@ Problem = tuple[tuple[Any, ...], str]
 """The path of keys to the faulty value, and the message."""
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_PATTERN = re.compile(r"[*?[]")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -168,7 +169,8 @@ def _names(file: FileCard) -> tuple[str, ...]:
 
 def _is_named(key: str, name: str) -> bool:
     """Whether a file may have this name; a name may be a hub pattern."""
-    return key == name or fnmatchcase(key, name) or fnmatchcase(key.rsplit("/", 1)[-1], name)
+    keys = (key, key.rsplit("/", 1)[-1])
+    return name in keys or (bool(_PATTERN.search(name)) and any(fnmatchcase(each, name) for each in keys))
 
 
 def _is_shared(source: SourceCard, algorithm: str, group: Group) -> bool:

@@ -9,14 +9,15 @@ import typer
 
 from ...errors import ProblemsFound
 from ...trainers.retrieval.options import RetrieveOptions
+from ...trainers.retrieval.scores.page import PAGE, parts_of
 from ...trainers.runs.options import TrainOptions
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.retrieval.calls import RetrieveResult
-    from ...trainers.retrieval.metrics import Recall, RetrievalScores
-    from ...trainers.retrieval.train import ContrastiveResult
+    from ...trainers.retrieval.result import ContrastivePreflight, ContrastiveResult
+    from ...trainers.retrieval.scores.metrics import RetrievalScores
 
 EXAMPLES = """
 triptych retrieve runs/terms clip.wav
@@ -83,6 +84,8 @@ def contrastive(
             lambda line: tell.line(str(line), short=line.what),
         )  # fmt: skip
     output.emit(found, as_json=json, show=lambda: _show_training(found))
+    if found.preflight is not None and found.preflight.errors:
+        raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _show_training(found: ContrastiveResult) -> None:
@@ -93,18 +96,40 @@ def _show_training(found: ContrastiveResult) -> None:
     )
     for reason, count in sorted(found.left_out.items()):
         output.say(f"  {count:,} clips left out: {reason}")
+    if found.preflight is not None:
+        _show_preflight(found.preflight)
     for role, scores in (found.scores or {}).items():
-        output.table(
-            [role, "clips", "recall@1", "recall@5", "recall@10", "of terms @1", "of terms @10"],
-            [[name, each.clips, *(f"{each.by_clip[top]:.3f}" for top in (1, 5, 10)),
-              f"{each.by_term[1]:.3f}", f"{each.by_term[10]:.3f}"] for name, each in _parts(scores) if each.clips],
-        )  # fmt: skip
-        at = scores.at
-        silent = "" if at.rejected is None else f"{at.rejected:.1%} of the clips without a term are rejected; "
-        output.say(f"  at a cosine of {at.threshold:g}: {silent}{at.right:.1%} of the others get the right term")
+        _show_scores(role, scores, (found.control or {}).get(role))
     if found.retriever is not None:
+        output.say(f"the sweep of thresholds: {found.folder}/{PAGE}")
         output.say(f"next: triptych retrieve {found.folder} AUDIO")
 
 
-def _parts(scores: RetrievalScores) -> list[tuple[str, Recall]]:
-    return [("all", scores.all), ("seen", scores.seen), ("unseen", scores.unseen), ("chance", scores.chance)]
+def _show_scores(role: str, scores: RetrievalScores, control: RetrievalScores | None) -> None:
+    output.table(
+        [role, "clips", "recall@1", "recall@5", "recall@10", "of terms @1", "of terms @10"],
+        [[name, each.clips, *(f"{each.by_clip[top]:.3f}" for top in (1, 5, 10)),
+          f"{each.by_term[1]:.3f}", f"{each.by_term[10]:.3f}"] for name, each in parts_of(scores, control)],
+    )  # fmt: skip
+    at = scores.at
+    silent = "" if at.rejected is None else f"{at.rejected:.1%} of the clips without a term are rejected; "
+    output.say(f"  at a cosine of {at.threshold:g}: {silent}{at.right:.1%} of the others get the right term")
+
+
+def _show_preflight(found: ContrastivePreflight) -> None:
+    from ...trainers.runs.preflight.text import duration, memory_line, of_findings
+
+    output.table(
+        ["part of the model", "weights", "trained", "adapters", "weights of adapters"],
+        [[each.component, each.parameters, each.trainable, each.adapters, each.adapter_parameters]
+         for each in found.components],
+    )  # fmt: skip
+    spent = found.step_time
+    output.say(f"{found.dtype} on {found.device}; {found.frozen:,} further weights of encoders are not trained")
+    output.say(f"encoding all clips and texts once: about {duration(found.encoding_seconds)}")
+    output.say(memory_line(found.memory))
+    output.say(
+        f"a step: {spent.seconds:.3g} s, {spent.tokens_per_second:,.0f} clips/s; {duration(spent.run_seconds)} for all "
+        "steps; every weight is as it was"
+    )
+    output.say_formatted(lambda width, is_coloured: of_findings(found.findings, width=width, is_coloured=is_coloured))

@@ -17,7 +17,7 @@ from ...validators.formats import FORMATS as VALIDATORS
 from ...validators.formats import Finding
 from ..views import View, ViewOptions
 from ..views.batch import PATHS, BatchRow, RowMaker
-from ..views.why_no_row import WHY_NO_ROW
+from ..views.elements.why_no_row import WHY_NO_ROW
 from .inputs import Found
 from .result import Problem
 

@@ -24,7 +24,6 @@
     statement.py   a view's SELECT, checked, with the columns of the account added
     values.py      what rows hold: reason codes, types and numbers that JSON can write
     batch.py       rows of samples in memory
-    why_no_row.py  what the reason codes mean, and what to do
     left_out.py    fields of samples that a view's rows do not carry
     handmade.py    one row from Python values
 

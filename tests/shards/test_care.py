@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -30,12 +31,18 @@ def age(store: Store) -> None:
         os.utime(path, (OLD, OLD))
 
 
-@pytest.fixture
-def spoken(store: Store, tone: Tone) -> Store:
-    """Six clips of two speakers in `d`, one of a third in `e`."""
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> Path:
+    store = Store.create(tmp_path_factory.mktemp("care") / "store")
     ingest(store, "d", [clip(f"{n}", tone(300 + n), text=f"text {n}", speaker=f"s{n % 2}") for n in range(6)])
     ingest(store, "e", [clip("x", tone(900), text="other", speaker="s9")])
-    return store
+    return store.root
+
+
+@pytest.fixture
+def spoken(pattern: Path, tmp_path: Path) -> Store:
+    """Six clips of two speakers in `d`, one of a third in `e`."""
+    return Store.open(shutil.copytree(pattern, tmp_path / "store", symlinks=True))
 
 
 # ---- status and compaction

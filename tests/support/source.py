@@ -49,9 +49,15 @@ def modules() -> frozenset[tuple[str, ...]]:
     return frozenset(map(module_of, package_files()))
 
 
+@cache
+def imports(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Every import of a file: at the top, in functions and for types."""
+    return tuple(node for node in ast.walk(tree(path)) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def relative_imports(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Line and module of every relative import of a file: at the top, in functions and for types."""
-    for node in ast.walk(tree(path)):
+    """Line and module of every relative import of a file."""
+    for node in imports(path):
         if not isinstance(node, ast.ImportFrom) or not node.level:
             continue
         base = path.parent.parts[: len(path.parent.parts) - (node.level - 1)]

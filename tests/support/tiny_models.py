@@ -30,8 +30,8 @@ OMNI_TEMPLATE = (
 """Where Qwen3-Omni's own template places media and texts."""
 
 
-def qwen2_audio(folder: Path) -> Path:
-    """A Qwen2-Audio, whose files have a chat template, as those of the instruct model."""
+def qwen2_audio(folder: Path, *, seconds: int = 30) -> Path:
+    """A Qwen2-Audio, whose files have a chat template, as those of the instruct model; it hears so many seconds."""
     import torch
     from transformers import (
         Qwen2AudioConfig,
@@ -44,13 +44,14 @@ def qwen2_audio(folder: Path) -> Path:
     torch.manual_seed(1)
     config = Qwen2AudioConfig(
         audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
-                      "num_mel_bins": 128, "max_source_positions": 1500},
+                      "num_mel_bins": 128, "max_source_positions": 50 * seconds},
         text_config={"model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
                      "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2},
         audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
     )  # fmt: skip
     _spread(Qwen2AudioForConditionalGeneration(config)).save_pretrained(folder)
-    Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer).save_pretrained(folder)
+    extractor = WhisperFeatureExtractor(feature_size=128, chunk_length=seconds)
+    Qwen2AudioProcessor(extractor, tokenizer).save_pretrained(folder)
     return folder
 
 

@@ -15,7 +15,14 @@ from triptych.converters.export.render import _empty
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import View, ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
-from triptych.converters.views.prepare import OUTSIDE, WITH_LOSS, create_macros, create_prompts, with_prepared
+from triptych.converters.views.prepare import (
+    OUTSIDE,
+    WITH_LOSS,
+    create_macros,
+    create_prompts,
+    macros_of,
+    with_prepared,
+)
 from triptych.converters.views.statement import row_statement
 from triptych.shards.sample import SCHEMA
 
@@ -42,7 +49,7 @@ def view_named(name: str) -> View:
 def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> dict[str, dict[str, Any] | str]:
     """The row of every sample by id, without null columns, or the reason why it has none: as `export` makes them."""
     table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
-    connection, facts = _database(options), CorpusFacts(upper=[UPPER])
+    (connection, created), facts = _database(options), CorpusFacts(upper=[UPPER])
     connection.register("held", table)
     connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
     choose(connection, ExportFilter(), facts=facts)
@@ -50,7 +57,10 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     placed = place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
     statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
     query = with_prepared(statement, options, empty=_empty(connection, with_loss=WITH_LOSS in placed))
-    create_macros(connection, options, query)
+    for macro in macros_of(options).statements([query]):
+        if macro not in created:
+            connection.execute(macro)
+            created.add(macro)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS {query}")
     relation = connection.sql("FROM made")
     as_json = [name for name, type_ in zip(relation.columns, relation.types, strict=True) if str(type_) == "JSON"]
@@ -65,18 +75,19 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     return found
 
 
-@lru_cache(maxsize=8)
-def _database(options: ViewOptions) -> duckdb.DuckDBPyConnection:
-    """What an export with these options has before it chooses samples: macros, prompts, and tables without rows."""
+@lru_cache(maxsize=32)
+def _database(options: ViewOptions) -> tuple[duckdb.DuckDBPyConnection, set[str]]:
+    """What an export with these options has before it chooses samples: macros, prompts, and tables without rows; and
+    the macros that it has."""
     connection = duckdb.connect(":memory:")
     connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)")
     connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
     connection.execute("CREATE TABLE missing (path VARCHAR)")
     connection.register("nothing_derived", DERIVED.empty_table())
     connection.execute("CREATE TABLE derived AS FROM nothing_derived")
-    create_macros(connection, options, *OUTSIDE)
+    created = set(create_macros(connection, options, *OUTSIDE))
     create_prompts(connection)
-    return connection
+    return connection, created
 
 
 def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> list[dict[str, Any] | str]:
@@ -85,7 +96,7 @@ def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOpti
     return [each.skip or {key: value for key, value in each.row.items() if value is not None} for each in made]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _maker(view: str, options: ViewOptions) -> RowMaker:
     return RowMaker(view_named(view), options)
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.training import PAIR, assistant, system, user
+from triptych.shards.store.database import lasting
 from triptych.validators.formats import FORMATS, Finding, refused_shapes, shape_sql
 
 A, B = "/data/a.wav", "/data/b.wav"
@@ -221,7 +222,7 @@ UNIFIED_TYPED = pa.schema([(name, pa.string()) for name in ("id", "modality", "t
 
 def shapes(rows: list[dict[str, Any]], schema: pa.Schema, format: str) -> list[dict[str, Any]]:
     """What the shape of every row is, as a row."""
-    with duckdb.connect() as connection:
+    with lasting("shapes").cursor() as connection:
         table = pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)
         connection.register("export", table.append_column("position", pa.array(range(len(rows)))))
         types = {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE export").fetchall()}

@@ -5,6 +5,7 @@
     qwen3_omni_lora.yaml   Qwen3-Omni's thinker with LoRA
     dpo.yaml               pairs of answers with LoRA, for `train dpo`
     phoneme_lora.yaml      phones out of speech, for `train phoneme`
+    contrastive_*.yaml     retrieval of terms, for `train contrastive`: quick, standard, high_performance, rejection
     full.yaml              all weights, in stages
     accelerate.yaml        several GPUs with FSDP; accelerate_ddp.yaml: with the whole model on each
     slurm/                 one_node.sh, many_nodes.sh

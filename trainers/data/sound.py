@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,17 +40,28 @@ def read_sound(path: Path, rate: int) -> Samples:
     import numpy as np
 
     samples = _read_plain(path, rate)
-    if samples is not None:
-        return samples
+    return samples if samples is not None else np.concatenate(list(sound_blocks(path, rate)))
+
+
+def sound_blocks(path: Path, rate: int) -> Iterator[Samples]:
+    """The same samples, block by block as they are decoded: a recording of hours takes the memory of one block.
+
+    Raises:
+        MediaError: As `read_sound`; the blocks before a fault have been given.
+    """
+    import numpy as np
+
+    count = 0
     with fenced(path.name), open_media(path) as container:
         _, frames = sound_from(container)
-        blocks = [block[:, 0] for block in resampled(frames, form="flt", layout="mono", rate=rate)]
-    samples = np.concatenate(blocks).astype(np.float32) if blocks else np.zeros(0, np.float32)
-    if not len(samples):
+        for block in resampled(frames, form="flt", layout="mono", rate=rate):
+            samples = block[:, 0].astype(np.float32)
+            if not np.isfinite(samples).all():
+                raise MediaError("not_finite", f"{path.name} has samples that are NaN or infinite")
+            count += len(samples)
+            yield samples
+    if not count:
         raise MediaError("no_sound", f"{path.name} has an audio stream without samples")
-    if not np.isfinite(samples).all():
-        raise MediaError("not_finite", f"{path.name} has samples that are NaN or infinite")
-    return samples
 
 
 def _read_plain(path: Path, rate: int) -> Samples | None:

@@ -160,6 +160,32 @@ def add_adapters(model: Any, family: Family, settings: LoraSettings) -> Any:
     return adapted
 
 
+def add_into(model: Any, family: Family, settings: LoraSettings) -> None:
+    """Freeze a module of any class and put adapters into it; what is trained whole stays where it is.
+
+    Raises:
+        UsageError: A component or layer that this model does not have, or peft is not installed.
+        DamagedError: Adapters landed elsewhere than they were put.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise UsageError("peft is not installed.", hint="pip install 'triptych[train]'") from error
+    placement = place(model, family, settings)
+    model.requires_grad_(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        inject_adapter_in_model(
+            LoraConfig(r=settings.r, lora_alpha=settings.alpha, lora_dropout=settings.dropout,
+                       target_modules=list(placement.layers)),
+            model,
+        )  # fmt: skip
+    for name, parameter in model.named_parameters():
+        is_whole = not is_adapter(name) and family.component_of(name) in settings.whole
+        parameter.requires_grad_(is_adapter(name) or is_whole)
+    check_placement(model, family, settings, placement)
+
+
 def check_placement(model: Any, family: Family, settings: LoraSettings, placement: Placement) -> None:
     """Hold the parameters that would be trained against where adapters were put.
 

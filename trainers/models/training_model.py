@@ -23,7 +23,7 @@ QUANTIZATIONS = (NONE, EIGHT_BIT, FOUR_BIT)
 FULL, BATCH = "full", "batch"
 AUDIO_PADDINGS = (FULL, BATCH)
 
-_TORCH_NAMES = {FP32: "float32", BF16: "bfloat16", FP16: "float16"}
+TORCH_NAMES = {FP32: "float32", BF16: "bfloat16", FP16: "float16"}
 
 
 class LoadSettings(Protocol):
@@ -104,7 +104,7 @@ def load_for_training(
     family = family_of(config)
     dtype = dtype_on(settings.dtype, where)
     options: dict[str, Any] = {
-        "dtype": getattr(torch, _TORCH_NAMES[dtype]),
+        "dtype": getattr(torch, TORCH_NAMES[dtype]),
         "attn_implementation": settings.attention,
     }
     if has_fused_experts(config):
@@ -186,7 +186,7 @@ def _quantization(asked: str, config: Any, family: Family, dtype: str) -> Any:
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, _TORCH_NAMES[dtype]), llm_int8_skip_modules=kept,
+        bnb_4bit_compute_dtype=getattr(torch, TORCH_NAMES[dtype]), llm_int8_skip_modules=kept,
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ def render(
     style: str = "",
     script: str = "",
     media: str = "",
+    has_charts: bool = False,
     filters: Mapping[str, Callable[..., Any]] | None = None,
     **values: Any,
 ) -> str:
@@ -55,6 +56,7 @@ def render(
         style: A file with style of its own, after that of all pages.
         script: The file of its script; default: it has none.
         media: The sources of media that the policy allows, such as `data:`.
+        has_charts: Whether it has charts of lines, which have a style of their own.
         filters: Filters of the template, beside `visible`, `number` and `json`.
     """
     import jinja2
@@ -64,7 +66,9 @@ def render(
         loader=jinja2.PackageLoader(package, "."), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {"visible": visible, "number": "{:,}".format, "json": data_block, **(filters or {})}
-    sheet = _text("triptych.trainers.pages", "page.css") + (_text(package, style) if style else "")
+    sheet = _text("triptych.trainers.pages", "page.css")
+    sheet += _text("triptych.trainers.pages", "line_chart.css") if has_charts else ""
+    sheet += _text(package, style) if style else ""
     code = _text(package, script) if script else ""
     policy = ["default-src 'none'", f"style-src {_hash(sheet)}", "base-uri 'none'", "form-action 'none'"]
     policy += [f"script-src {_hash(code)}"] if code else []

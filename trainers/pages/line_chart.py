@@ -1,4 +1,4 @@
-"""A chart of lines over steps, as SVG: as many points as the chart has pixels, however many values there are.
+"""A chart of lines over steps, or over any numbers, as SVG: as many points as it has pixels, however many values.
 
 Of many values in one pixel column the mean is the line, and a band reaches from the lowest to the highest of them: a
 spike stays a spike. A value that is no number is a gap, and is counted. The chart's label tells first, last, lowest and
@@ -44,6 +44,7 @@ class LineChart:
     Attributes:
         unit: `percent` for shares; else what the values are.
         note: What to know to read it.
+        over_steps: Whether points are by whole numbers of steps; else by any number.
     """
 
     title: str
@@ -51,6 +52,7 @@ class LineChart:
     unit: str = ""
     note: str = ""
     from_zero: bool = False
+    over_steps: bool = True
     _scale: Scale = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,8 +109,9 @@ class LineChart:
             y = f"{scale.y(value):.1f}"
             parts.append(f'<line class=grid x1={_LEFT} y1="{y}" x2={WIDTH - _RIGHT} y2="{y}"/>')
             parts.append(f'<text x={_LEFT - 7} y="{scale.y(value) + 4:.1f}" text-anchor=end>{self.value(value)}</text>')
-        for step in scale.steps():
-            parts.append(f'<text x="{scale.x(step):.1f}" y={HEIGHT - 8} text-anchor=middle>{step:,.0f}</text>')
+        for step in scale.steps(are_whole=self.over_steps):
+            told = f"{step:,.0f}" if self.over_steps else f"{step:.3g}"
+            parts.append(f'<text x="{scale.x(step):.1f}" y={HEIGHT - 8} text-anchor=middle>{told}</text>')
         for number, each in enumerate(self.series):
             colour, stretches = f"s{number % COLOURS}", list(_stretches(each.points, scale))
             for kind, draw in (("band", _band), ("line", _line)):
@@ -158,8 +161,8 @@ class Scale:
             return [10.0**power for power in powers][:: max(1, len(powers) // 5)]
         return _round_values(self.low, self.high, 5)
 
-    def steps(self) -> list[float]:
-        return [step for step in _round_values(self.first, self.last, 6) if step == int(step)]
+    def steps(self, *, are_whole: bool) -> list[float]:
+        return [step for step in _round_values(self.first, self.last, 6) if not are_whole or step == int(step)]
 
 
 def _round_values(low: float, high: float, count: int) -> list[float]:

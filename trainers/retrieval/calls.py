@@ -17,8 +17,8 @@ from .options import RetrieveOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import RetrieveArguments, TrainContrastiveArguments
-    from .retriever import HeardTerm
-    from .train import ContrastiveResult
+    from .result import ContrastiveResult
+    from .search.long_sound import HeardTerm
 
 PathLike = str | Path
 
@@ -107,11 +107,13 @@ def train_contrastive_with(
     for note in read.notes:
         if notes is not None:
             notes(note)
-    from .train import plan, train
-
     opened = Store.open(store)
     if options.dry_run:
-        return plan(read.config, store=opened)
+        from .preflight import preflight
+
+        return preflight(read.config, store=opened)
+    from .train import train
+
     return train(read.config, store=opened, resume=options.resume, progress=progress, lines=lines)
 
 
@@ -140,7 +142,7 @@ def retrieve_with(
     run: Path, audio: Iterable[Path], options: RetrieveOptions, progress: Callable[[int, int], None] | None = None
 ) -> RetrieveResult:
     """`retrieve` with options that are already parsed."""
-    from .retriever import Retriever
+    from .search.retriever import Retriever
 
     paths = list(_recordings(audio))
     if not paths:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from .glossary_index import AUTO, KINDS
+from .search.glossary_index import AUTO, KINDS
 
 SEARCH = "The search"
 WINDOW_S = 4.0

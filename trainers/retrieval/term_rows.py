@@ -25,12 +25,14 @@ class TermRow:
 
     Attributes:
         role: `train`, `validation` or `test`.
+        source: The sample that it was cut from.
         terms: Those that it was cut around; none: it names none.
         other_terms: Further terms that are said in it.
     """
 
     id: str
     role: str
+    source: str
     audio: Path
     text: str
     terms: tuple[str, ...]
@@ -102,7 +104,8 @@ def _rows(reader: ExportReader) -> Iterator[TermRow]:
                 hint="export with --split, or make splits with triptych split",
             )
         yield TermRow(
-            str(row["id"]), role, Path(row["audio"]), str(row.get("term_chunk_text") or ""),
+            str(row["id"]), role, str(row.get("sample_id") or row["id"]), Path(row["audio"]),
+            str(row.get("term_chunk_text") or ""),
             tuple(row.get("term_chunk_audio_ground_truth_terms") or ()), tuple(row.get("other_terms") or ()),
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,20 +45,26 @@ def short_form(tiers: dict[str, Tier], end: float) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-@pytest.fixture
-def place(tmp_path: Path, tone: Tone) -> Path:
-    """A store with `mine`: u1 and u2 of 1 s, and `long-a`, `long-b`, the halves of a recording `long` of 2 s."""
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> Path:
+    folder = tmp_path_factory.mktemp("alignments")
     for name, pitch, seconds in (("u1", 300, 1.0), ("u2", 310, 1.0), ("long", 320, 2.0)):
-        (tmp_path / f"{name}.wav").write_bytes(tone(pitch, seconds=seconds, format="WAV"))
+        (folder / f"{name}.wav").write_bytes(tone(pitch, seconds=seconds, format="WAV"))
     rows = [
         {"id": "u1", "audio": "u1.wav", "text": "one"},
         {"id": "sub/u2", "audio": "u2.wav", "text": "two"},
         {"id": "long-a", "audio": "long.wav", "start_s": 0.0, "end_s": 1.0, "recording_id": "long", "speaker": "A"},
         {"id": "long-b", "audio": "long.wav", "start_s": 1.0, "end_s": 2.0, "recording_id": "long", "speaker": "B"},
     ]
-    bring_in(tmp_path / "store", "mine", rows, tmp_path)
-    (tmp_path / "aligned").mkdir()
-    return tmp_path
+    bring_in(folder / "store", "mine", rows, folder)
+    (folder / "aligned").mkdir()
+    return folder
+
+
+@pytest.fixture
+def place(pattern: Path, tmp_path: Path) -> Path:
+    """A store with `mine`: u1 and u2 of 1 s, and `long-a`, `long-b`, the halves of a recording `long` of 2 s."""
+    return Path(shutil.copytree(pattern, tmp_path / "place", symlinks=True))
 
 
 def load(format: str, path: Path, place: Path, **options: Any) -> ImportResult:

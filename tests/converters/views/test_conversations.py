@@ -270,7 +270,7 @@ def test_trl_rows_have_the_keys_of_their_task() -> None:
 )
 def test_a_conversation_is_voice_chat_or_analysis_by_its_user_turns(turns: list[str], mode: str | None) -> None:
     connection = duckdb.connect()
-    create_macros(connection, ViewOptions())
+    create_macros(connection, ViewOptions(), "mode_of")
     spoken = [turn for text in turns for turn in (user(text), assistant("x"))]
     assert connection.execute("SELECT mode_of($1)", [spoken]).fetchall() == [(mode,)]
 

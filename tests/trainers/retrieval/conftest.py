@@ -31,3 +31,11 @@ def chunks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "glossary.json").write_text(json.dumps(entries | {"bern": {"term": "bern"}}), encoding="utf-8")
     triptych.export("term-chunks", glossary=folder / "glossary.json", store=folder / "store", name="chunks")
     return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    """A Qwen2-Audio that hears 5 s: a sixth of the work."""
+    from support import tiny_models
+
+    return tiny_models.qwen2_audio(tmp_path_factory.mktemp("models") / "short", seconds=5)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("faiss")
 
 from triptych.errors import DamagedError, UsageError
-from triptych.trainers.retrieval.glossary_index import INDEX, TERMS, GlossaryIndex
+from triptych.trainers.retrieval.search.glossary_index import INDEX, TERMS, GlossaryIndex
 
 NAMES = [f"term {number}" for number in range(300)]
 

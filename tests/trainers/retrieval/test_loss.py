@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from triptych.trainers.retrieval.loss import (  # noqa: E402
+from triptych.trainers.retrieval.objective.loss import (  # noqa: E402
     LossSettings,
     hard_negative_loss,
     info_nce,

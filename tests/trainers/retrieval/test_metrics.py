@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from triptych.errors import UsageError
-from triptych.trainers.retrieval.metrics import score
+from triptych.trainers.retrieval.scores.metrics import score
 
 TERMS = ["geneva", "united nations", "thistle"]
 GLOSSARY = np.eye(3, dtype=np.float32)

@@ -24,8 +24,8 @@ def train(model: Path, store: Path, out: Path, **values: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def run(qwen2_audio: Path, chunks: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train(qwen2_audio, chunks, tmp_path_factory.mktemp("runs") / "whole")
+def run(short: Path, chunks: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return train(short, chunks, tmp_path_factory.mktemp("runs") / "whole")
 
 
 def test_a_run_is_measured_on_held_out_clips_and_unseen_terms(run: Any) -> None:
@@ -44,7 +44,7 @@ def test_a_run_is_measured_on_held_out_clips_and_unseen_terms(run: Any) -> None:
 
 
 def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(
-    run: Any, qwen2_audio: Path, chunks: Path, tmp_path: Path
+    run: Any, short: Path, chunks: Path, tmp_path: Path
 ) -> None:
     import shutil
 
@@ -77,7 +77,7 @@ def test_an_encoder_that_changed_is_refused(run: Any, tmp_path: Path) -> None:
     import shutil
 
     from triptych.errors import DamagedError
-    from triptych.trainers.retrieval.retriever import Retriever
+    from triptych.trainers.retrieval.search.retriever import Retriever
 
     shutil.copytree(run.retriever, tmp_path / "retriever")
     path = tmp_path / "retriever" / "retriever.json"
@@ -87,38 +87,30 @@ def test_an_encoder_that_changed_is_refused(run: Any, tmp_path: Path) -> None:
         Retriever.open(tmp_path)
 
 
-def test_a_term_without_a_description_is_refused(qwen2_audio: Path, chunks: Path, tmp_path: Path) -> None:
+def test_a_term_without_a_description_is_refused(short: Path, chunks: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'bern'"):
-        train(qwen2_audio, chunks, tmp_path / "run", retrieval__text_field="short_description")
+        train(short, chunks, tmp_path / "run", retrieval__text_field="short_description")
 
 
 def test_a_dry_run_writes_nothing_and_sections_of_other_trainers_are_refused(
-    qwen2_audio: Path, chunks: Path, tmp_path: Path
+    short: Path, chunks: Path, tmp_path: Path
 ) -> None:
     planned = triptych.train_contrastive(
-        "chunks", store=chunks, model=str(qwen2_audio), output_dir=tmp_path / "run", dry_run=True, values=VALUES
+        "chunks", store=chunks, model=str(short), output_dir=tmp_path / "run", dry_run=True, values=VALUES
     )
     assert (planned.clips, planned.steps, planned.retriever) == (6, 6, None) and not (tmp_path / "run").exists()
-    with pytest.raises((UsageError, ProblemsFound), match="encoders are not trained"):
-        train(qwen2_audio, chunks, tmp_path / "run", lora="{}")
+    with pytest.raises((UsageError, ProblemsFound), match="stages: it is for models that answer"):
+        train(short, chunks, tmp_path / "run", stages="[{train: projector}]")
     with pytest.raises((UsageError, ProblemsFound), match=r"data\.workers: it changes nothing"):
-        train(qwen2_audio, chunks, tmp_path / "run", data__workers="4")
+        train(short, chunks, tmp_path / "run", data__workers="4")
     with pytest.raises((UsageError, ProblemsFound), match=r"lr_projector: it changes nothing"):
-        train(qwen2_audio, chunks, tmp_path / "run", training__lr_projector="1e-4")
+        train(short, chunks, tmp_path / "run", training__lr_projector="1e-4")
 
 
-def test_terms_that_only_tests_name_are_no_near_terms_of_training(run: Any, chunks: Path) -> None:
+def test_terms_that_only_tests_name_are_no_near_terms_of_training(chunks: Path) -> None:
     from triptych.shards.store.store import Store
-    from triptych.trainers.retrieval.config import ContrastiveConfig
-    from triptych.trainers.retrieval.row_vectors import RowVectors
+    from triptych.trainers.retrieval.prepare import candidates_of
     from triptych.trainers.retrieval.term_rows import TermRows
-    from triptych.trainers.retrieval.train import _nothing, _planned
 
-    config = ContrastiveConfig.model_validate({
-        "model": {"base_model": "any"}, "data": {"train": "chunks"}, "retrieval": {"enable_hard_neg": True},
-    })  # fmt: skip
     rows = TermRows.open("chunks", store=Store.open(chunks))
-    nothing = _nothing(len(rows.rows))
-    steps = _planned(config, rows, RowVectors(rows.rows, nothing, nothing, _nothing(4), ()))
-
-    assert [rows.glossary[number] for number in steps.clips.candidates] == ["bern", "oslo", "paris"]
+    assert [rows.glossary[number] for number in candidates_of(rows, rows.of("train"))] == ["bern", "oslo", "paris"]

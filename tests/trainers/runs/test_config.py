@@ -15,6 +15,7 @@ from triptych.errors import UsageError
 from triptych.trainers import configs
 from triptych.trainers.phoneme.config import PhonemeConfig
 from triptych.trainers.preference.config import DpoConfig
+from triptych.trainers.retrieval.config import ContrastiveConfig
 from triptych.trainers.runs.config.read import Setting, config_text, keys_of, read_config
 from triptych.trainers.runs.config.sections import RunConfig
 from triptych.trainers.runs.options import TrainOptions, configuration
@@ -207,7 +208,8 @@ def test_options_set_keys_and_old_names_are_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in configs.names() if name.endswith(".yaml") and "acc" not in name])
 def test_shipped_configurations_are_read(name: str, tmp_path: Path) -> None:
     configs.write(name, tmp_path / "run.yaml")
-    model = {"dpo.yaml": DpoConfig, "phoneme_lora.yaml": PhonemeConfig}.get(name, RunConfig)
+    own = {"dpo.yaml": DpoConfig, "phoneme_lora.yaml": PhonemeConfig}
+    model = ContrastiveConfig if "contrastive" in name else own.get(name, RunConfig)
     found = read_config(model, tmp_path / "run.yaml", [Setting("--output-dir", "output_dir", tmp_path)])
     assert not found.notes
     assert found.config.model.base_model.startswith("Qwen/")

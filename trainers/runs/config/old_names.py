@@ -71,6 +71,9 @@ ELSEWHERE = {
     "evaluation.patience": "early_stopping_patience",
     "evaluation.steps": "eval_steps",
     "logging.keep": "save_total_limit",
+    "output_dir, and the name of the export": "save_path best_model_path train_samples_path test_samples_path",
+    "the environment: CUDA_VISIBLE_DEVICES=0 triptych train ...": "gpu_ids gpu_id gpus",
+    "retrieval.enable_no_term: false": "disable_no_term",
 }
 """Leaves of configurations of transformers, LLaMA-Factory, MS-SWIFT and scripts, by the key for the same here."""
 
@@ -86,10 +89,10 @@ def nearest(place: Place, known: Iterable[str]) -> str | None:
     """
     leaf, dotted = str(place[-1]), ".".join(map(str, place))
     keys = list(known)
-    if (meant := _MEANT.get(leaf.lower())) is not None:
-        return meant
     if (same := next((key for key in keys if key.rpartition(".")[2] == leaf), None)) is not None:
         return same
+    if (meant := _MEANT.get(leaf.lower())) is not None:
+        return meant
     if len(place) == 1 and (near := get_close_matches(leaf, {key.partition(".")[0] for key in keys}, n=1)):
         return near[0]
     section = [key for key in keys if key.rpartition(".")[0] == dotted.rpartition(".")[0]]

@@ -210,7 +210,8 @@ class LoggingSection(Section):
     ] = ()
 
 
-def _none_is_off(value: Any) -> Any:
+def off_by_name(value: Any) -> Any:
+    """A section that is switched off: `lora: none`."""
     return None if value == "none" else value
 
 
@@ -221,9 +222,9 @@ class RunConfig(Section):
     data: DataSection
     training: TrainingSection = Field(default_factory=TrainingSection)
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection)
-    lora: Annotated[LoraSection | None, BeforeValidator(_none_is_off)] = None
+    lora: Annotated[LoraSection | None, BeforeValidator(off_by_name)] = None
     stages: Annotated[tuple[Stage, ...], BeforeValidator(listed)] = ()
-    evaluation: Annotated[EvaluationSection | None, BeforeValidator(_none_is_off)] = None
+    evaluation: Annotated[EvaluationSection | None, BeforeValidator(off_by_name)] = None
     logging: LoggingSection = Field(default_factory=LoggingSection)
     output_dir: Annotated[PathValue | None, key("The folder of the run; `--output-dir` on the command line.")] = None
 

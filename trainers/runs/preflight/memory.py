@@ -22,7 +22,7 @@ measured is told beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,9 +84,29 @@ def memory_of(
     )  # fmt: skip
 
 
-def _weights(model: Any) -> int:
+def memory_measured(
+    modules: Sequence[Any], trained: Collection[str], *, activations: int | None, peak: int | None
+) -> Memory:
+    """The memory of a step that was tried, of a model that no formula is known for.
+
+    Args:
+        modules: The model, and whatever else holds weights; a weight that is in two counts once.
+        trained: Parameters of the first that are trained.
+        activations: As measured; None: they were not.
+    """
+    model = modules[0]
+    numbers = sum(value.numel() for name, value in model.named_parameters() if name in set(trained))
+    weights = _weights(*modules)
+    return Memory(
+        weights=weights, gradients=GRADIENT * numbers, optimizer=MOMENTS * numbers, activations=activations or 0,
+        measured_activations=activations, peak=peak, device=_total(next(model.parameters()).device),
+        estimate=weights + (GRADIENT + MOMENTS) * numbers + (activations or 0), error=None,
+    )  # fmt: skip
+
+
+def _weights(*modules: Any) -> int:
     held = {value.untyped_storage().data_ptr(): value.untyped_storage().nbytes()
-            for value in (*model.parameters(), *model.buffers())}  # fmt: skip
+            for module in modules for value in (*module.parameters(), *module.buffers())}  # fmt: skip
     return sum(held.values())
 
 

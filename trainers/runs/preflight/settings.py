@@ -112,13 +112,15 @@ def chat_template(base_model: str, *, form: str) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def memory_room(estimate: int, device: int | None, *, is_full: float, on_gpu: bool) -> Iterator[Finding]:
+def memory_room(
+    estimate: int, device: int | None, *, is_full: float, on_gpu: bool, advice: str | None = None
+) -> Iterator[Finding]:
     """Yield a step for which the device has hardly room."""
     if device is not None and estimate > is_full * device:
         what = "the GPU" if on_gpu else "this machine"
         yield Finding(
             WARNING, "memory", f"a step takes about {estimate / 1e9:,.1f} GB, and {what} has {device / 1e9:,.1f} GB.",
-            MEMORY_ADVICE,
+            advice or MEMORY_ADVICE,
         )  # fmt: skip
 
 

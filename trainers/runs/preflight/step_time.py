@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..scores.evaluations import random_state_kept
 
 if TYPE_CHECKING:
+    from ...models.stages import TrainingPlan
     from ..loop.objective import Objective
-    from ..loop.steps import Step
-    from ..prepare import Prepared
+    from ..loop.steps import Step, Steps
 
 STEPS = 3
 """Steps at most, the first included."""
@@ -87,8 +87,19 @@ def model_kept(model: Any) -> Iterator[None]:
             module.training = mode
 
 
+class Steppable(Protocol):
+    """A run that is prepared: its model, what of it is trained, and its steps."""
+
+    @property
+    def model(self) -> Any: ...
+    @property
+    def trained(self) -> TrainingPlan: ...
+    @property
+    def steps(self) -> Steps: ...
+
+
 def try_steps(
-    prepared: Prepared,
+    prepared: Steppable,
     objective: Objective,
     *,
     weight_decay: float,

@@ -6,7 +6,7 @@ Text from data is escaped: control characters never reach a terminal.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ....errors import amount
@@ -29,6 +29,15 @@ _LONGEST = 1500
 
 def text_of(found: Preflight, *, width: int = 100, is_coloured: bool = False) -> str:
     """The report, in lines of at most so many columns."""
+    return _printed(_parts(found, is_coloured=is_coloured), width=width, is_coloured=is_coloured)
+
+
+def of_findings(found: Sequence[Finding], *, width: int = 100, is_coloured: bool = False) -> str:
+    """What was found, in lines of at most so many columns."""
+    return _printed(_findings(found), width=width, is_coloured=is_coloured)
+
+
+def _printed(parts: Iterable[RenderableType], *, width: int, is_coloured: bool) -> str:
     from rich.console import Console
 
     out = io.StringIO()
@@ -36,7 +45,7 @@ def text_of(found: Preflight, *, width: int = 100, is_coloured: bool = False) ->
         file=out, width=width, force_terminal=is_coloured, color_system="standard" if is_coloured else None,
         no_color=not is_coloured, highlight=False, markup=False, emoji=False, soft_wrap=False,
     )  # fmt: skip
-    for part in _parts(found, is_coloured=is_coloured):
+    for part in parts:
         console.print(part)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
@@ -47,7 +56,7 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
     lost = sum(plan.left_out.values())
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.left_out.items()))
     named = f"{amount(lost, 'row')} left out ({left_out})" if lost else "no row left out"
-    sound = f", {_duration(plan.seconds)} of sound" if plan.seconds else ""
+    sound = f", {duration(plan.seconds)} of sound" if plan.seconds else ""
     yield _line(
         "export",
         f"{plan.export}: {amount(plan.rows, 'row')}, {amount(plan.tokens, 'token')}{sound}; {named}"
@@ -70,7 +79,7 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
         interval = "" if score.low is None or score.high is None else f" (95 %: {score.low:.3f} to {score.high:.3f})"
         yield _line("base model", f"{score.name} {score.value:.3f}{interval} on {amount(score.rows, 'row')}")
     yield ""
-    yield from _findings(found)
+    yield from _findings(found.findings)
 
 
 def _line(name: str, text: str) -> RenderableType:
@@ -155,7 +164,7 @@ def _short(text: str) -> str:
 
 def _costs(found: Preflight) -> Iterator[RenderableType]:
     if found.memory is not None:
-        yield _line("memory", _memory(found.memory))
+        yield _line("memory", memory_line(found.memory))
     spent = found.step_time
     if spent is None:
         yield _line("step", "could not be computed: see below")
@@ -164,13 +173,16 @@ def _costs(found: Preflight) -> Iterator[RenderableType]:
     yield _line(
         "step",
         f"{_seconds(spent.seconds)} here{first}; {spent.tokens_per_second:,.0f} tokens/s; "
-        f"{_duration(spent.run_seconds)} for all steps; every weight is as it was",
+        f"{duration(spent.run_seconds)} for all steps; every weight is as it was",
     )
 
 
-def _memory(memory: Memory) -> str:
+def memory_line(memory: Memory) -> str:
+    """What a step takes, in words."""
     estimated = f"activations {_size(memory.activations)} estimated"
-    if memory.measured_activations is not None and memory.error is not None:
+    if memory.measured_activations is not None and memory.error is None:
+        estimated = f"activations {_size(memory.measured_activations)} measured"
+    elif memory.measured_activations is not None:
         estimated = (
             f"activations {_size(memory.measured_activations)} measured "
             f"({_size(memory.activations)} estimated, {memory.error:+.0%})"
@@ -195,11 +207,12 @@ def _gap(gap: AudioGap | None) -> str:
     return told + ". Of a base model it is small or below 0; training must raise it" * (gap.gap < 0.1)
 
 
-def _findings(found: Preflight) -> Iterator[RenderableType]:
-    for each in found.findings:
+def _findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
+    for each in found:
         yield _finding(each)
-    errors, warnings = len(found.errors), len(found.warnings)
-    if not found.findings:
+    errors = sum(each.level == ERROR for each in found)
+    warnings = len(found) - errors
+    if not found:
         yield "Nothing was found that speaks against this run."
         return
     counted = [
@@ -240,7 +253,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, as they are read."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

@@ -20,7 +20,7 @@ def write_curves(folder: Path) -> None:
     record = read_record(folder)
     curves = Curves.read(folder / METRICS)
     text = render(
-        "triptych.trainers.runs.records", "curves.html", style="curves.css",
+        "triptych.trainers.runs.records", "curves.html", style="curves.css", has_charts=True,
         title=f"{record['exports']['train']['reference']} into {record['model']['name']}",
         record=record, charts=list(curves.charts()), facts=list(_facts(record)),
         names=list(curves.scores), evaluations=curves.evaluations[-_SHOWN_EVALUATIONS:],

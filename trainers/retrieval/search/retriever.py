@@ -1,39 +1,35 @@
 """A retriever: encoders, trained projections and the index of a glossary, in a folder that a run hands on.
 
-A long recording is heard in windows that overlap by half; a term that neighbouring windows hear is one.
+The folder holds what was trained: projections, and the weights of encoders that differ from those of their models.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...errors import DamagedError, UsageError
-from ..data.sound import read_sound
-from .encoders import SpeechEncoder, TextEncoder, speech_encoder, text_encoder
+from ....errors import DamagedError, UsageError
+from ...models.training_model import AUTO as BEST
+from ..model.encoders import SpeechEncoder, TextEncoder, speech_encoder, text_encoder
+from ..model.model_inputs import AUDIO, TEXT, HeldVectors, projected
+from ..model.sonar import is_sonar, sonar_encoder
+from ..model.trained_parts import SPEECH_ENCODER, TEXT_ENCODER, load_encoder, save_encoders
 from .glossary_index import AUTO, GlossaryIndex
+from .long_sound import HeardTerm, terms_by_window
 
 if TYPE_CHECKING:
-    from ..data.sound import Samples
-    from .metrics import Vectors
-    from .projections import Projections
+    from ...data.sound import Samples
+    from ..model.retrieval_model import RetrievalModel
+    from ..scores.metrics import Vectors
+    from .glossary_index import Found
 
 FOLDER, SETTINGS, WEIGHTS = "retriever", "retriever.json", "projections.safetensors"
+ENCODERS = "encoders.safetensors"
+"""Weights of encoders that training has changed."""
 _FORMAT = 1
-_BATCH = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class HeardTerm:
-    """A term that was heard in a clip, with the seconds of the windows that it was heard in."""
-
-    term: str
-    cosine: float
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +40,8 @@ class RetrieverSettings:
         random_seed: That of random weights in the speech encoder; None: it has the model's.
         text_field: What stands for a term in the glossary of its run.
         threshold: The cosine under which no term is said.
+        trained: Encoders that were trained: `encoders.safetensors` has their weights.
+        dtype: What encoders computed in, as the configuration says it.
     """
 
     speech: str
@@ -56,6 +54,8 @@ class RetrieverSettings:
     speech_tag: str | None = None
     text_tag: str | None = None
     random_seed: int | None = None
+    trained: Sequence[str] = ()
+    dtype: str = BEST
     format: int = _FORMAT
 
 
@@ -65,7 +65,7 @@ class Retriever:
 
     settings: RetrieverSettings
     speech: SpeechEncoder
-    projections: Projections
+    model: RetrievalModel
     index: GlossaryIndex
 
     @classmethod
@@ -83,27 +83,32 @@ class Retriever:
         """
         folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
         settings = _settings(folder)
-        speech = speech_encoder(settings.speech, revision=settings.speech_tag, random_seed=settings.random_seed)
-        _check_same("speech", settings.speech, settings.speech_revision, speech.revision)
-        if glossary is None:
-            index = GlossaryIndex.load(folder)
-            projections = _projections(folder, settings, speech, None)
+        if is_sonar(settings.speech):
+            speech: SpeechEncoder = sonar_encoder(settings.speech, download=True)  # as for its training
         else:
-            text = text_encoder(settings.text, revision=settings.text_tag)
-            _check_same("text", settings.text, settings.text_revision, text.revision)
-            projections = _projections(folder, settings, speech, text)
-            index = GlossaryIndex.of(glossary, projected(projections.text, text.vectors(glossary)), kind=kind)
-        return cls(settings, speech, projections, index)
+            speech = speech_encoder(
+                settings.speech, revision=settings.speech_tag, random_seed=settings.random_seed, dtype=settings.dtype
+            )
+        _check_same("speech", settings.speech, settings.speech_revision, speech.revision)
+        if SPEECH_ENCODER in settings.trained:
+            load_encoder(speech.model, SPEECH_ENCODER, folder / ENCODERS)
+        if glossary is None:
+            return cls(settings, speech, _model(folder, settings, speech, None), GlossaryIndex.load(folder))
+        text = text_encoder(settings.text, revision=settings.text_tag, dtype=settings.dtype)
+        _check_same("text", settings.text, settings.text_revision, text.revision)
+        if TEXT_ENCODER in settings.trained:
+            load_encoder(text.model, TEXT_ENCODER, folder / ENCODERS)
+        model = _model(folder, settings, speech, text)
+        terms = projected(model, HeldVectors(text.vectors(glossary)), TEXT)
+        return cls(settings, speech, model, GlossaryIndex.of(glossary, terms, kind=kind))
 
     def vectors(self, clips: Sequence[Samples]) -> Vectors:
         """The projected vectors of clips."""
         import numpy as np
 
-        return projected(self.projections.speech, np.stack([self.speech.vector(clip) for clip in clips]))
+        return projected(self.model, HeldVectors(np.stack([self.speech.vector(clip) for clip in clips])), AUDIO)
 
-    def terms_in(
-        self, path: Path, *, top: int, threshold: float, window_s: float
-    ) -> list[HeardTerm]:  # fmt: skip
+    def terms_in(self, path: Path, *, top: int, threshold: float, window_s: float) -> list[HeardTerm]:
         """The terms that a recording names, by the time at which they are heard and then nearest first.
 
         Args:
@@ -113,56 +118,36 @@ class Retriever:
         Raises:
             MediaError: It cannot be heard.
         """
-        rate = self.speech.rate
-        samples = read_sound(path, rate)
-        spoken: list[HeardTerm] = []
-        open_until: dict[str, int] = {}
-        for start, end in windows(len(samples), round(min(window_s, self.speech.heard_s) * rate)):
-            [found] = self.index.search(self.vectors([samples[start:end]]), top=top, threshold=threshold)
-            for each in found:
-                place = open_until.get(each.term)
-                if place is not None and spoken[place].end_s * rate > start - 1:
-                    before = spoken[place]
-                    spoken[place] = HeardTerm(
-                        each.term, max(before.cosine, each.cosine), before.start_s, round(end / rate, 3)
-                    )
-                else:
-                    open_until[each.term] = len(spoken)
-                    spoken.append(HeardTerm(each.term, each.cosine, round(start / rate, 3), round(end / rate, 3)))
-        return sorted(spoken, key=lambda each: (each.start_s, -each.cosine))
+
+        def search(clip: Samples) -> list[Found]:
+            [found] = self.index.search(self.vectors([clip]), top=top, threshold=threshold)
+            return found
+
+        return terms_by_window(path, self.speech.rate, min(window_s, self.speech.heard_s), search)
 
 
-def windows(samples: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Where windows begin and end: one of a short clip; else each begins in the middle of the one before."""
-    start, hop = 0, max(1, longest // 2)
-    while start + longest < samples:
-        yield start, start + longest
-        start += hop
-    yield max(0, min(start, samples - longest)), samples
+def save(
+    folder: Path, settings: RetrieverSettings, model: RetrievalModel, index: GlossaryIndex, changed: Sequence[str] = ()
+) -> None:  # fmt: skip
+    """Write a retriever into a folder; what is there of an earlier one is replaced.
 
-
-def projected(projection: Any, vectors: Vectors) -> Vectors:
-    """Vectors after a projection."""
-    import numpy as np
-    import torch
-
-    found = []
-    with torch.no_grad():
-        for start in range(0, len(vectors), _BATCH):
-            part = torch.from_numpy(vectors[start : start + _BATCH]).to(projection.mean.device)
-            found.append(projection(part).cpu().numpy())
-    return np.concatenate(found)
-
-
-def save(folder: Path, settings: RetrieverSettings, projections: Projections, index: GlossaryIndex) -> None:
-    """Write a retriever into a folder; what is there of an earlier one is replaced."""
+    Args:
+        model: With adapters merged.
+        changed: Weights of encoders that training has changed, by their names in the model.
+    """
     from dataclasses import asdict
 
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SETTINGS).unlink(missing_ok=True)  # it is written last: without it there is no retriever
-    save_file(dict(projections.state_dict()), folder / WEIGHTS)
+    parts = {"speech": model.speech, "text": model.text}
+    save_file(
+        {f"{part}.{name}": value.cpu() for part, each in parts.items() for name, value in each.state_dict().items()},
+        folder / WEIGHTS,
+    )
+    if changed:
+        save_encoders(model, changed, folder / ENCODERS)
     index.save(folder)
     (folder / SETTINGS).write_text(json.dumps(asdict(settings), indent=1), encoding="utf-8")
 
@@ -174,7 +159,8 @@ def _settings(folder: Path) -> RetrieverSettings:
             f"{folder} holds no retriever.", hint="triptych train contrastive makes one, when it has finished"
         )
     try:
-        found = RetrieverSettings(**json.loads(path.read_text(encoding="utf-8")))
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found = RetrieverSettings(**{**told, "trained": tuple(told.get("trained", ()))})
     except (ValueError, TypeError) as error:
         raise DamagedError(f"{path}: {error}.", hint="train it again") from error
     if found.format != _FORMAT:
@@ -182,18 +168,19 @@ def _settings(folder: Path) -> RetrieverSettings:
     return found
 
 
-def _projections(
+def _model(
     folder: Path, settings: RetrieverSettings, speech: SpeechEncoder, text: TextEncoder | None
-) -> Projections:
+) -> RetrievalModel:
+    """The projections of a folder; its encoders make the vectors."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from .projections import Projections
+    from ..model.retrieval_model import RetrievalModel
 
     try:
         state = load_file(folder / WEIGHTS)
         width = int(state["text.mean"].shape[0]) if text is None else text.width
-        made: Projections = Projections(speech.width, width, settings.dimension)
+        made: RetrievalModel = RetrievalModel(speech.width, width, settings.dimension)
         made.load_state_dict(state)
     except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise DamagedError(f"{folder / WEIGHTS}: {str(error).splitlines()[0]}.", hint="train it again") from error

@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ....errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np

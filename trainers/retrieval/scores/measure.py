@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runs.scores.evaluations import Measurement
+from ...runs.scores.evaluations import Measurement
+from ..model.model_inputs import AUDIO, TEXT, projected
 from .metrics import TOP, RetrievalScores, score
-from .retriever import projected
 
 if TYPE_CHECKING:
-    from .metrics import Vectors
-    from .term_rows import TermRow
+    from ..model.model_inputs import Given
+    from ..term_rows import TermRow
 
 SCORES = "scores.json"
+CONTROL = "random_control"
+"""What the control is called there, and its folder in that of its run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,16 +27,17 @@ class RetrievalMeasure:
 
     Attributes:
         role: `validation` or `test`.
-        terms: The glossary that is searched, and `term_vectors` of it.
+        audio: What the model takes of each clip.
+        terms: The glossary that is searched, and what the model takes of it: `given`.
         seen: Terms that training clips name.
         selects: Whether the best checkpoint is chosen by it.
     """
 
     role: str
     rows: Sequence[TermRow]
-    audio: Vectors
+    audio: Given
     terms: Sequence[str]
-    term_vectors: Vectors
+    given: Given
     seen: frozenset[str]
     threshold: float
     seed: int
@@ -42,8 +45,8 @@ class RetrievalMeasure:
 
     def scores(self, model: Any) -> RetrievalScores:
         return score(
-            projected(model.speech, self.audio), [row.terms for row in self.rows], self.terms,
-            projected(model.text, self.term_vectors), seen=self.seen, threshold=self.threshold, seed=self.seed,
+            projected(model, self.audio, AUDIO), [row.terms for row in self.rows], self.terms,
+            projected(model, self.given, TEXT), seen=self.seen, threshold=self.threshold, seed=self.seed,
         )  # fmt: skip
 
     def __call__(self, model: Any) -> list[Measurement]:
@@ -64,7 +67,11 @@ class RetrievalMeasure:
         ]  # fmt: skip
 
 
-def write_scores(folder: Path, found: dict[str, RetrievalScores]) -> None:
-    """Write all scores, the sweep of thresholds among them, by role."""
-    told = {role: asdict(scores) for role, scores in found.items()}
+def write_scores(
+    folder: Path, found: dict[str, RetrievalScores], control: dict[str, RetrievalScores] | None
+) -> None:  # fmt: skip
+    """Write all scores by role, the sweep of thresholds among them, and those of the control under its name."""
+    told: dict[str, Any] = {role: asdict(scores) for role, scores in found.items()}
+    if control is not None:
+        told[CONTROL] = {role: asdict(scores) for role, scores in control.items()}
     (folder / SCORES).write_text(json.dumps(told, indent=1), encoding="utf-8")

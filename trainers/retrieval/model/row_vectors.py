@@ -1,4 +1,4 @@
-"""The vectors of all clips and texts of a run, made once: encoders that are not trained give the same each time.
+"""The vectors of all clips and texts of a run by the encoders of their models, made once: they are the same each time.
 
 They are kept in the run's folder, for the same rows and encoders: a run that goes on reads what it began with.
 """
@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...shards.media.streams import MediaError
-from ..data.bad_rows import LeftOut
-from ..data.sound import read_sound
+from ....shards.media.streams import MediaError
+from ...data.bad_rows import LeftOut
+from ...data.sound import read_sound
+from ..term_rows import TermRow, TermRows
 from .encoders import SpeechEncoder, TextEncoder
-from .term_rows import TermRow, TermRows
 
 if TYPE_CHECKING:
-    from .metrics import Vectors
+    from ..scores.metrics import Vectors
 
 VECTORS = "vectors.npz"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,10 @@ def row_vectors(
     """Encode every clip, its words, and the glossary; or read what was encoded before."""
     import numpy as np
 
-    told = json.dumps([_FORMAT, rows.reader.content_sha256, speech.revision, text.revision, field, rows.glossary])
+    formats = [str(next(encoder.model.parameters()).dtype) for encoder in (speech, text)]
+    told = json.dumps(
+        [_FORMAT, formats, rows.reader.content_sha256, speech.revision, text.revision, field, rows.glossary]
+    )
     key = hashlib.sha256(told.encode()).hexdigest()
     if (held := _read(cache, key)) is not None:
         audio, texts, terms, left_out = held
@@ -62,18 +65,23 @@ def row_vectors(
         audio, left_out = np.zeros((len(rows.rows), speech.width), np.float32), []
         for number, row in enumerate(rows.rows):
             try:
-                audio[number] = _heard(row, speech)
+                audio[number] = heard(row, speech)
             except MediaError as bad:
                 left_out.append(LeftOut(row.id, bad.reason, bad.detail))
             if progress is not None:
                 progress(number + 1, len(rows.rows))
         _write(cache, key, audio=audio, texts=texts, terms=terms, left_out=left_out)
     unheard = {each.id for each in left_out}
-    heard = [number for number, row in enumerate(rows.rows) if row.id not in unheard]
-    return RowVectors([rows.rows[number] for number in heard], audio[heard], texts[heard], terms, tuple(left_out))
+    kept = [number for number, row in enumerate(rows.rows) if row.id not in unheard]
+    return RowVectors([rows.rows[number] for number in kept], audio[kept], texts[kept], terms, tuple(left_out))
 
 
-def _heard(row: TermRow, speech: SpeechEncoder) -> Vectors:
+def heard(row: TermRow, speech: SpeechEncoder) -> Vectors:
+    """The vector of a clip.
+
+    Raises:
+        MediaError: It cannot be heard, or is longer than the encoder hears.
+    """
     samples = read_sound(row.audio, speech.rate)
     if len(samples) > round(speech.heard_s * speech.rate):
         raise MediaError("too_long", f"{len(samples) / speech.rate:.1f} s; {speech.heard_s:g} s are heard")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..model.model_inputs import AUDIO, NEAR, TERMS, TEXT
 
 if TYPE_CHECKING:
     import torch
@@ -112,20 +114,29 @@ def hard_negative_loss(
     return (each.sum(1) / counts.clamp(min=1)).sum() / (counts > 0).sum().clamp(min=1)
 
 
+class Glossary(Protocol):
+    """Where near terms are looked for."""
+
+    def inputs(self, model: Any, audio: Any, own: Any) -> dict[str, Any]:
+        """The terms near to any clip of a batch as the model takes them, and `names_near`, which clip names which."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContrastiveLoss:
     """The objective.
 
-    The inputs of a batch: `audio` and `text`, vectors of each clip and its words; `has_text`; `same_text`, where two
-    clips have the same words; `terms`, vectors of each term that the batch names, once; `names`, which clip names
-    which; and, to look for near terms among, `near`, vectors of terms, with `names_near`.
+    The inputs of a batch: what the model takes of each clip (`audio`), of its words (`text`), and of each term that the
+    batch names, once (`terms`); `has_text`; `same_text`, where two clips have the same words; `names`, which clip names
+    which term; and `own`, the rows of each clip's terms in the glossary.
 
     Attributes:
         near: Near terms of a clip; None: clips are not held against them.
+        glossary: Where near terms are looked for; None: among the terms of the batch.
     """
 
     settings: LossSettings
     near: int | None = None
+    glossary: Glossary | None = None
 
     @property
     def measures(self) -> Mapping[str, tuple[Any, int]]:
@@ -134,30 +145,31 @@ class ContrastiveLoss:
 
     def items(self, inputs: Mapping[str, Any]) -> int:
         """The clips of a batch."""
-        return len(inputs["audio"])
+        return len(inputs["has_text"])
 
     def losses(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         import torch
 
         settings, names = self.settings, inputs["names"]
-        audio = model.speech(inputs["audio"])
-        worded = inputs["has_text"].nonzero()[:, 0]
-        texts = audio[worded] @ model.text(inputs["text"][worded]).T
+        vectors = model(inputs)
+        audio, worded = vectors[AUDIO], inputs["has_text"].nonzero()[:, 0]
+        texts = audio[worded] @ vectors[TEXT][worded].T
         found = {AUDIO_TEXT: info_nce(texts, inputs["same_text"][worded][:, worded], settings.temperature).mean}
-        terms = audio @ model.text(inputs["terms"]).T
+        terms = audio @ vectors[TERMS].T if TERMS in vectors else audio.new_zeros(len(audio), 0)
         is_named = names.any(1)
         # Clips without terms have a loss of their own; here a term is told from the clips that name others.
         found[AUDIO_TERM] = info_nce(terms[is_named], names[is_named], settings.temperature).mean
         others, is_own = terms, names
-        if "near" in inputs:
-            others = torch.cat([terms, audio @ model.text(inputs["near"]).T], 1)
-            is_own = torch.cat([names, inputs["names_near"]], 1)
+        if self.glossary is not None:
+            near = self.glossary.inputs(model, audio, inputs["own"])
+            others = torch.cat([terms, audio @ model(near)[NEAR].T], 1)
+            is_own = torch.cat([names, near["names_near"]], 1)
         if bool((~is_named).any()):
             found[NO_TERM] = no_term_loss(others[~is_named], settings.no_term_margin)
         if self.near is not None and bool(is_named.any()):
             own = terms.masked_fill(~names, -2.0).amax(1)[is_named]
-            near = others.masked_fill(is_own, -2.0)[is_named]
-            near = near.topk(min(self.near, near.shape[1]), dim=1).values
-            found[HARD_NEGATIVE] = hard_negative_loss(own, near, near > -2.0, settings.hard_negative_margin)
+            nearest = others.masked_fill(is_own, -2.0)[is_named]
+            nearest = nearest.topk(min(self.near, nearest.shape[1]), dim=1).values
+            found[HARD_NEGATIVE] = hard_negative_loss(own, nearest, nearest > -2.0, settings.hard_negative_margin)
         clips = self.items(inputs)
         return {name: loss * clips for name, loss in settings.weighted(found).items()}

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DamagedError, UsageError
+from ....errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from .metrics import Vectors
+    from ..scores.metrics import Vectors
 
 FLAT, IVF, AUTO = "flat", "ivf", "auto"
 KINDS = (AUTO, FLAT, IVF)
