@@ -138,11 +138,14 @@ def trainer_of(version: Version) -> str | None:
     """The trainer here that a version is for, as `triptych train` names it; None: there is none, or its rows are held
     out or for tests."""
     names, manifest = set(columns(version)), version.manifest
-    if manifest.get("view") == "term-chunks":
+    view, is_held_out = manifest.get("view"), bool(manifest.get("held_out_rows"))
+    if view == "term-chunks":  # its test rows are those that it is measured on
         return "contrastive"
-    form = form_of(names)
-    is_kept_apart = manifest.get("held_out_rows") or manifest.get("view") == "evaluation"
-    if form is None or "id" not in names or is_kept_apart or names & _WITHOUT_ANSWER.keys():
+    if is_held_out or view == "evaluation":
+        return None
+    if view == "phoneme":
+        return "phoneme"
+    if form_of(names) is None or "id" not in names or names & _WITHOUT_ANSWER.keys():
         return None
     return "dpo" if names & {"rejected", "rejected_response"} else "sft"
 
