@@ -58,6 +58,17 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(
         assert (again.folder / name).read_bytes() == (run.folder / name).read_bytes()
 
 
+def test_a_text_model_may_be_moved_and_not_be_another(run: Any) -> None:
+    from triptych.trainers.runs.loop.identity import check_same
+
+    state = json.loads((run.folder / "checkpoints" / "step-000006" / "run_state.json").read_text(encoding="utf-8"))
+    then = state["identity"]
+    moved = {**then["config"], "retrieval": {**then["config"]["retrieval"], "text_model": "elsewhere"}}
+    check_same(then, {**then, "config": moved})
+    with pytest.raises(UsageError, match="not the run"):
+        check_same(then, {**then, "model": "another text encoder"})
+
+
 def test_terms_are_found_in_a_recording(run: Any, chunks: Path, tmp_path: Path) -> None:
     from support.imported import noise, sound
 
