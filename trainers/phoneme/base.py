@@ -10,8 +10,15 @@ from ...errors import UsageError
 from ..data.training_rows import TrainingRows
 from ..models.families import PHONEME, TEXT, family_of
 from ..models.model_files import ModelFiles, locate
-from ..models.model_loading import damage_of, quiet_transformers, read_config, read_model, require_torch
-from ..models.training_model import Loading, LoadSettings, TrainingModel, load_for_training
+from ..models.model_loading import (
+    check_weights,
+    damage_of,
+    quiet_transformers,
+    read_config,
+    read_model,
+    require_torch,
+)
+from ..models.training_model import BF16, FP16, Loading, LoadSettings, TrainingModel, load_for_training
 from ..runs.prepare import Base
 from ..sft.conversation_encoder import EncoderSettings
 from .config import ROWS, PhonemeConfig
@@ -76,19 +83,46 @@ class Parts:
             UsageError: One of them is of another kind, or cannot be trained like this on this device.
             DamagedError: Their files cannot be loaded.
         """
+        import torch
+
         from .model import PhonemeModel
 
         read = load_for_training(self.language_model, settings or Loading(), revision=revision, device=device)
         tokenizer = self.vocabulary.extended(self.language_model)
         numbers = self.vocabulary.ids(tokenizer)
         before = len(read.tokenizer)
+        dtype = {BF16: torch.bfloat16, FP16: torch.float16}.get(read.dtype, torch.float32)
+        hearing = self.whisper(dtype).to(next(read.model.parameters()).device)
         model = PhonemeModel(
-            _whisper(self.hearing, read, random_seed=self.random_seed), read.model, tokens=numbers,
+            hearing, read.model, tokens=numbers,
             sound=tokenizer.convert_tokens_to_ids(SOUND), known=[each for each in numbers if each < before],
             ctc=len(self.vocabulary.phones) if self.has_ctc else 0, seed=self.seed,
             kept_bytes=self.kept_bytes,
         )  # fmt: skip
         return replace(read, model=model, processor=tokenizer, tokenizer=tokenizer, family=PHONEME)
+
+    def whisper(self, dtype: Any) -> Any:
+        """The speech encoder, in a number format.
+
+        Raises:
+            DamagedError: Its files cannot be loaded.
+        """
+        import torch
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        folder = self.hearing
+        config = read_config(folder)
+        if ALONE in (config.architectures or ()):
+            with quiet_transformers(), damage_of(folder):
+                encoder, told = WhisperEncoder.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+            check_weights(told, folder)
+        else:
+            encoder = read_model(folder, config=config, dtype=dtype).model.get_encoder()
+        if self.random_seed is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.random_seed)
+                encoder = WhisperEncoder(encoder.config).to(dtype)
+        return encoder
 
 
 def base_of(config: PhonemeConfig, rows: TrainingRows) -> Base:
@@ -167,29 +201,6 @@ def _check_whisper(name: str, folder: Path) -> None:
             f"phoneme.encoder: {name}: a Whisper is expected, not {config.model_type!r}.",
             hint="phoneme.encoder: openai/whisper-large-v3",
         )
-
-
-def _whisper(folder: Path, beside: TrainingModel, *, random_seed: int | None) -> Any:
-    """The encoder of a Whisper, in the number format and on the device of a language model."""
-    import torch
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    config = read_config(folder)
-    place = next(beside.model.parameters()).device
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(beside.dtype, torch.float32)
-    if ALONE in (config.architectures or ()):
-        from ..models.model_loading import check_weights
-
-        with quiet_transformers(), damage_of(folder):
-            encoder, told = WhisperEncoder.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-        check_weights(told, folder)
-    else:
-        encoder = read_model(folder, config=config, dtype=dtype).model.get_encoder()
-    if random_seed is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(random_seed)
-            encoder = WhisperEncoder(encoder.config).to(dtype)
-    return encoder.to(place)
 
 
 def inner(model: Any) -> PhonemeModel:

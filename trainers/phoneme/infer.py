@@ -21,7 +21,7 @@ from ..data.bad_rows import BadRow
 from ..data.turns import Clip
 from ..evaluation.predictions import Prediction, write_predictions
 from ..sft.conversation_encoder import EncoderSettings
-from .decoding import Heard
+from .decoder import Heard
 from .options import PhonemeInferOptions
 from .pronunciation import Pronunciation, assess
 from .recognizer import PhoneRecognizer

@@ -27,7 +27,7 @@ from itertools import groupby
 from typing import Literal
 
 from ...validators.metrics.alignment import align
-from .decoding import Heard
+from .decoder import Heard
 
 Operation = Literal["equal", "substitution", "deletion", "insertion", "silence", "pause"]
 
@@ -41,7 +41,7 @@ class AlignedPhone:
             be.
         canonical, said: Empty where there is none.
         confidence: Of what was heard.
-        goodness: Of what should be said; see decoding.py.
+        goodness: Of what should be said; see decoder.py.
     """
 
     operation: Operation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from triptych.trainers.phoneme.decoding import Goodness, Heard, SaidPhone
+from triptych.trainers.phoneme.decoder import Goodness, Heard, SaidPhone
 from triptych.trainers.phoneme.pronunciation import assess
 
 SILENCE = {"sil"}

@@ -57,7 +57,10 @@ def run(
     assert all(set(line["losses"]) == {"phones", "ctc"} for line in lines if "losses" in line)
     assert {"validation_loss", "validation_accuracy"} <= set(told["scores"])
     record = json.loads((out / "run.json").read_text())
-    assert record["trainer"] == "phoneme" and record["about_rows"] == {"phones": 7, "phones_that_are_rare": 0}
+    assert record["trainer"] == "phoneme"
+    encoder = {"name": "whisper", "licence": "unknown"}
+    assert record["about_rows"] == {"phones": 7, "phones_that_are_rare": 0, "speech_encoder": encoder}
+    assert "| speech encoder whisper | unknown |" in (out / "README.md").read_text()
     return out
 
 
