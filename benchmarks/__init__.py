@@ -13,6 +13,7 @@
     phonemes.py           phones of a speaker who was never heard, with real and with random weights
     resume.py             runs of training that are killed: do they end with the same weights?
     training_step.py      a step of training beside a bare loop
+    training_memory.py    a run of training over thousands of rows: does its memory grow?
     training_data.py      batches of sound for training, compared with two peers
     budgets.py            tokens and frames by formula: are they those of the models' own processors?
     reap.py               scores of experts beside a plain forward pass

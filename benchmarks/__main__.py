@@ -26,6 +26,7 @@ NAMES = (
     "training_data",
     "retrieval",
     "resume",
+    "training_memory",
     "training_step",
     "reap",
     "phonemes",

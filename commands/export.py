@@ -98,7 +98,7 @@ def own_command(version: Version, store: Path | None) -> str | None:
     trainer = trainer_of(version)
     if trainer is None:
         return None
-    lora = "" if trainer == "contrastive" else " --set lora={}"
+    lora = " --set lora={}" if trainer in ("sft", "dpo") else ""
     place = "" if store is None else f" --store {shlex.quote(str(store))}"
     run = shlex.quote(f"runs/{version.name}")
     return f"triptych train {trainer} {version.reference} --model MODEL{lora} --output-dir {run}{place}"

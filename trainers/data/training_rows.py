@@ -67,13 +67,19 @@ class TrainingRows(Sequence[TrainingRow]):
 
     @classmethod
     def open(
-        cls, reference: str, *, store: Store | Path | str | None = None, allow_held_out: bool = False
+        cls,
+        reference: str,
+        *,
+        store: Store | Path | str | None = None,
+        allow_held_out: bool = False,
+        flag: str = "--set data.allow_held_out=true",
     ) -> TrainingRows:
         """Open `NAME` (its latest version) or `NAME@vN`.
 
         Args:
             store: A store or its path; default: `TRIPTYCH_STORE`, else `./store`.
             allow_held_out: Take rows of validation and test splits: to measure a loss on them, not to train.
+            flag: What to type to take them, for messages.
 
         Raises:
             UsageError: No such version; it was withdrawn; its rows are no conversations; it has held-out rows.
@@ -85,7 +91,7 @@ class TrainingRows(Sequence[TrainingRow]):
         if held_out and not allow_held_out:
             raise UsageError(
                 f"{reader.version.reference}: {held_out:,} of {len(reader):,} rows are of validation or test splits.",
-                hint="export it again with --split train; to train on them: --set data.allow_held_out=true",
+                hint=f"export it again with --split train; to take them: {flag}",
             )
         return cls(reader)
 
@@ -138,11 +144,14 @@ def trainer_of(version: Version) -> str | None:
     """The trainer here that a version is for, as `triptych train` names it; None: there is none, or its rows are held
     out or for tests."""
     names, manifest = set(columns(version)), version.manifest
-    if manifest.get("view") == "term-chunks":
+    view, is_held_out = manifest.get("view"), bool(manifest.get("held_out_rows"))
+    if view == "term-chunks":  # its test rows are those that it is measured on
         return "contrastive"
-    form = form_of(names)
-    is_kept_apart = manifest.get("held_out_rows") or manifest.get("view") == "evaluation"
-    if form is None or "id" not in names or is_kept_apart or names & _WITHOUT_ANSWER.keys():
+    if is_held_out or view == "evaluation":
+        return None
+    if view == "phoneme":
+        return "phoneme"
+    if form_of(names) is None or "id" not in names or names & _WITHOUT_ANSWER.keys():
         return None
     return "dpo" if names & {"rejected", "rejected_response"} else "sft"
 

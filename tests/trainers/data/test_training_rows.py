@@ -54,6 +54,8 @@ def test_rows_are_read_where_they_stand_and_travel_to_other_processes(published:
         ("id messages", {"view": "msswift", "held_out_rows": 1}, None),
         ("id text audio", {"view": "unified"}, None),
         ("id text audio", {"view": "term-chunks"}, "contrastive"),
+        ("id messages audios", {"view": "phoneme"}, "phoneme"),
+        ("id messages audios", {"view": "phoneme", "held_out_rows": 1}, None),
     ],
     ids=str,
 )

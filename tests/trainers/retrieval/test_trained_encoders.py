@@ -65,7 +65,7 @@ def test_a_retriever_hears_and_reads_with_what_was_trained(
     from triptych.trainers.retrieval.search.retriever import Retriever
 
     terms = ["bern", "geneva", "oslo", "paris"]
-    read_again = Retriever.open(adapted.folder, glossary=terms)
+    read_again = Retriever.open(adapted.folder, glossary={term: {} for term in terms})
     kept = Retriever.open(adapted.folder)
     clip = noise(2, seed=5)
 
