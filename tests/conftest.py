@@ -99,6 +99,29 @@ def created_anew(stores_copied: Callable[[Path], None], monkeypatch: pytest.Monk
     monkeypatch.setattr(stores, "create_tables", stores_copied)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def views_left_out() -> Iterator[Callable[..., Path]]:
+    """No run writes `store.duckdb`, for the plain duckdb client: a fifth of the time of a small pull.
+
+    Tests that open that file have it written (the fixture `views_written`), and so do processes of their own; so does
+    whoever asks for the file itself by `triptych store refresh`.
+    """
+    refresh = Store.refresh
+
+    def only_as_asked(store: Store, **given: Any) -> Path:
+        return refresh(store, **given) if given else store.root / "store.duckdb"
+
+    Store.refresh = only_as_asked  # type: ignore[method-assign]
+    yield refresh
+    Store.refresh = refresh  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def views_written(views_left_out: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write `store.duckdb`, as a user's do."""
+    monkeypatch.setattr(Store, "refresh", views_left_out)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with `media/` and `mirror/`."""

@@ -1,4 +1,4 @@
-"""What tests of the catalog are not about takes no time: download processes, delays of retries, the file of views."""
+"""What tests of the catalog are not about takes no time: download processes and delays of retries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from support.forks import Fork, fork_with_pipes
 from triptych.catalog.sources.clips import process
 from triptych.catalog.sources.download import retry
-from triptych.shards.store.store import Store
 
 FIRST_DELAY = 0.02
 WORKER = f"""
@@ -31,18 +30,6 @@ def downloads_at_once() -> Iterator[None]:
     process.launch = fork_it  # type: ignore[assignment]
     yield
     process.launch = launch
-
-
-@pytest.fixture
-def views_written() -> None:
-    """For tests in which runs write `store.duckdb`."""
-
-
-@pytest.fixture(autouse=True)
-def no_file_of_views(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run does not write `store.duckdb`, for the plain duckdb client, which takes a fifth of the time of a pull."""
-    if "views_written" not in request.fixturenames:
-        monkeypatch.setattr(Store, "refresh", lambda store: store.root / "store.duckdb")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -54,6 +54,7 @@ def test_samples_have_the_absolute_paths_of_their_files(store: Path) -> None:
         assert row["video_file"] is None and row["image_file"] is None
     import duckdb
 
+    triptych.store.refresh(store=store)
     with duckdb.connect(str(store / "store.duckdb"), read_only=True) as plain:
         found = plain.execute("select audio_file from samples").fetchall()
     assert sorted(path for (path,) in found) == sorted(row["audio_file"] for row in rows)

@@ -203,6 +203,7 @@ def ended_process() -> int:
     return process.pid
 
 
+@pytest.mark.usefixtures("views_written")
 def test_leftovers_of_a_killed_refresh_go_with_the_next_command_even_if_it_has_nothing_to_do(speech: Store) -> None:
     for name in (".store.duckdb.4711", ".store.duckdb.4711.wal"):
         (speech.root / name).write_text("x")

@@ -270,6 +270,7 @@ def test_an_unknown_sample_is_refused_with_the_nearest_id(own: Path) -> None:
 # ---- the plain client, and one sample's life
 
 
+@pytest.mark.usefixtures("views_written")
 def test_the_plain_duckdb_client_agrees_with_our_query(own: Path) -> None:
     triptych.annotate(FIRST, "text", "corrected", store=own)
     triptych.validate(store=own)

@@ -35,6 +35,7 @@ Tone = Callable[..., bytes]
 # ---- making and opening
 
 
+@pytest.mark.usefixtures("views_written")
 def test_init_makes_every_table_and_the_duckdb_file(tmp_path: Path) -> None:
     store = Store.open(triptych.store.init(tmp_path / "deep" / "store"))
     assert {name for name in TABLE_NAMES if store.table(name).version() == 0} == set(TABLE_NAMES)
@@ -194,6 +195,7 @@ def test_a_commit_that_another_writer_overtook_is_made_again(
         assert [row["text"] for row in rows] == texts
 
 
+@pytest.mark.usefixtures("views_written")
 def test_an_open_duckdb_client_disturbs_no_writer(store: Store, tone: Tone) -> None:
     ingest(store, "d", [clip("a", tone())])
     code = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print(1, flush=True); time.sleep(60)"
@@ -210,6 +212,7 @@ def test_an_open_duckdb_client_disturbs_no_writer(store: Store, tone: Tone) -> N
     assert one(store, "select count(*) from samples") == 2
 
 
+@pytest.mark.usefixtures("views_written")
 def test_plain_duckdb_reads_the_file_from_another_folder(
     store: Store, tone: Tone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +237,7 @@ def test_a_dataset_called_2024_stays_text(store: Store, tone: Tone) -> None:
 
 
 @pytest.mark.parametrize(("umask", "folders", "files"), [(0o002, 0o775, 0o664), (0o077, 0o700, 0o600)])
+@pytest.mark.usefixtures("views_written")
 def test_permissions_follow_the_umask(tmp_path: Path, tone: Tone, umask: int, folders: int, files: int) -> None:
     old = os.umask(umask)
     try:
@@ -250,6 +254,7 @@ def test_permissions_follow_the_umask(tmp_path: Path, tone: Tone, umask: int, fo
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
 
 
+@pytest.mark.usefixtures("views_written")
 def test_a_read_only_store_can_be_queried(store: Store, tone: Tone) -> None:
     ingest(store, "d", [clip("a", tone())])
     for path in [store.root, *store.root.rglob("*")]:

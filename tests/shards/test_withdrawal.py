@@ -59,6 +59,7 @@ def make_store(folder: Path) -> Store:
     triptych.annotate("talks/train/utt000", "text", BETTER, store=path)
     triptych.export("unified", store=path, name="all")
     triptych.export("unified", store=path, name="others", where=f"speaker <> '{NAME}'")
+    triptych.store.refresh(store=path)
     store = Store.open(path)
     for place in (".scratch-node7-1-abcdefgh", ".v1-12345678.1"):
         left = store.root / "exports" / "all" / place
@@ -73,6 +74,7 @@ def make_store(folder: Path) -> Store:
 # ---- nothing is left
 
 
+@pytest.mark.usefixtures("views_written")
 def test_a_purge_leaves_no_byte_of_what_was_withdrawn(talks: Store) -> None:
     media = one(talks, f"select audio.path from samples where {WHERE}")
     assert {each.split(": ")[1] for each in places_of(talks.root, WORDS)} == set(WORDS)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .model import PhonemeModel
 
 WHISPER = "whisper"
+VIEW = "phoneme"
 ALONE = "WhisperEncoder"
 """The architecture of a folder that holds an encoder without its decoder."""
 
@@ -161,7 +162,8 @@ def vocabulary_of(config: PhonemeConfig, rows: TrainingRows, folder: Path) -> Ph
     """The vocabulary that the configuration names, or that of the rows.
 
     Raises:
-        UsageError: It was built for another language model; or one prompt would replace different questions.
+        UsageError: It was built for another language model; one prompt would replace different questions; or rows are
+            of another view, and no vocabulary says what phones they have.
     """
     said = Said.of(rows)
     if len(said.questions) > 1 and config.phoneme.prompt != ROWS:
@@ -171,6 +173,12 @@ def vocabulary_of(config: PhonemeConfig, rows: TrainingRows, folder: Path) -> Ph
             hint="phoneme.prompt: rows keeps them; or export with one question: --phone-prompt",
         )
     if config.model.tokenizer is None:
+        if (view := rows.reader.version.manifest.get("view")) != VIEW:
+            raise UsageError(
+                f"{rows.where}: rows of the view {view}, not of phones: every word of an answer would be one phone.",
+                hint="triptych export phoneme; if the answers are phones: triptych phoneme build-vocabulary "
+                f"{rows.where} --model {config.model.base_model} --out DIR, and --set model.tokenizer=DIR",
+            )
         return PhoneVocabulary.of_export(rows, min_freq=config.phoneme.min_freq, said=said)
     found = PhoneVocabulary.open(config.model.tokenizer)
     with quiet_transformers(), damage_of(config.model.tokenizer):

@@ -31,7 +31,7 @@ from ..serving.equality import (
 from ..serving.layouts import stored_tensors
 from ..serving.merge import CARD, Merged, check_out
 from .base import ALONE, inner
-from .recognizer import ENCODER, FILE, FORMAT, LANGUAGE_MODEL, PROJECTOR, PhoneRecognizer, Run
+from .recognizer import ENCODER, FILE, FORMAT, LANGUAGE_MODEL, PROJECTOR, PhoneRecognizer, Run, sums_of
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +134,7 @@ def _write(found: Run, model: Any, kind: str, folder: Path) -> None:
               folder / PROJECTOR, metadata={"format": "pt"})  # fmt: skip
     told = {"format": FORMAT, "prompt": found.prompt, "asks_rows": found.parts.prompt is None,
             "boundary_tokens": found.parts.has_boundaries,
-            "revision": f"{found.revision}, {found.checkpoint.name}"}  # fmt: skip
+            "revision": f"{found.revision}, {found.checkpoint.name}", "files": sums_of(folder)}  # fmt: skip
     (folder / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

@@ -5,12 +5,14 @@ A row that cannot be heard has an error and no phones; in the error rate all of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.media.integrity import Expected, problem_of
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ...validators.metrics.error_rates import FIELDS, error_rate, phone_error_rate, phone_reader
@@ -105,6 +107,8 @@ def infer_phones(
         settings=EncoderSettings(long=options.long),
     )  # fmt: skip
     read(" ".join(recognizer.vocabulary.phones), f"{folder}: the vocabulary of the model")
+    if options.export is not None:
+        _check_references(asked, recognizer, options.export)
     clips = []
     counts = [0.0] * len(FIELDS)
     for number, each in enumerate(asked):
@@ -139,7 +143,11 @@ def _asked(audio: Sequence[Path], options: PhonemeInferOptions, store: Store | P
     for path in audio:
         if not path.is_file():
             raise UsageError(f"{path}: there is no such file.")
-    return [_Asked(path.name, str(path), None, canonical) for path in audio]
+    named = Counter(path.name for path in audio)
+    asked = [_Asked(path.name if named[path.name] == 1 else str(path), str(path), None, canonical) for path in audio]
+    if len({each.id for each in asked}) < len(asked):
+        raise UsageError("a clip is named twice.", hint="name each once")
+    return asked
 
 
 def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Iterator[_Asked]:
@@ -153,8 +161,20 @@ def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Ite
             continue
         clips = [each for each in row.media if isinstance(each, Clip)]
         fault = None if len(clips) == len(row.media) == 1 else f"not_one_clip: {len(row.media)} media"
+        if fault is None and (problem := problem_of(Expected(Path(clips[0].path)), quick=False)) is not None:
+            fault = f"changed_media: {problem}"
         reference = tuple(row.turns[-1].text.split())
         yield _Asked(row.id, clips[0].path if clips else "", row.turns[-2].text.strip(), reference, fault)
+
+
+def _check_references(asked: Sequence[_Asked], recognizer: PhoneRecognizer, export: str) -> None:
+    """Raise UsageError if no answer of an export has a phone of the model: its answers are words, or other phones."""
+    labels = {label for each in asked for label in each.reference or ()}
+    if labels and labels.isdisjoint(recognizer.vocabulary.phones):
+        raise UsageError(
+            f"--export {export}: no label of its answers is a phone of the model: {' '.join(sorted(labels)[:8])} ...",
+            hint="name an export of phones, in the set that the model writes: triptych export phoneme",
+        )
 
 
 def _heard(recognizer: PhoneRecognizer, asked: _Asked, options: PhonemeInferOptions) -> ClipPhones:

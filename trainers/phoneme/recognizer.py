@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
+from ...shards.media.media import hash_file
 from ..models.adapters import add_adapters
-from ..models.model_files import ModelFiles, locate
+from ..models.model_files import ModelFiles, fingerprint, locate
 from ..models.model_loading import require_torch
 from ..models.training_model import AUTO, BF16, FP16, Loading
 from ..models.weights import load_weights, read_tensors
@@ -29,6 +30,7 @@ from .base import Parts, inner, revision_of
 from .config import PROMPT, ROWS, PhonemeConfig
 from .decoder import PhoneDecoder
 from .train import NAME, TOKENIZER
+from .vocabulary import FILE as VOCABULARY
 from .vocabulary import PhoneVocabulary
 
 if TYPE_CHECKING:
@@ -180,6 +182,12 @@ def _computing(model: Any, dtype: str) -> Callable[[], AbstractContextManager[An
     return lambda: torch.autocast(kind, dtype=kinds[dtype])
 
 
+def sums_of(folder: Path) -> dict[str, str]:
+    """What the parts of a model folder are: the same numbers are another model beside another part."""
+    files = {name: hash_file(folder / name)[0] for name in (PROJECTOR, f"{LANGUAGE_MODEL}/{VOCABULARY}")}
+    return files | {name: fingerprint(folder / name) for name in (LANGUAGE_MODEL, ENCODER)}
+
+
 def _of_folder(folder: Path, device: str | None, dtype: str, settings: EncoderSettings | None) -> PhoneRecognizer:
     """The recognizer of a model folder."""
     from safetensors.torch import load_file
@@ -188,6 +196,12 @@ def _of_folder(folder: Path, device: str | None, dtype: str, settings: EncoderSe
         told = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if told["format"] != FORMAT:
             raise UsageError(f"{folder / FILE}: format {told['format']}; this version reads {FORMAT}.")
+        if told["files"] != (now := sums_of(folder)):
+            changed = next(name for name in now if told["files"].get(name) != now[name])
+            raise DamagedError(
+                f"{folder / changed}: changed since it was written.",
+                hint="make the folder again: triptych train export",
+            )
         parts = Parts(
             language_model=folder / LANGUAGE_MODEL, hearing=folder / ENCODER,
             vocabulary=PhoneVocabulary.open(folder / LANGUAGE_MODEL),

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from ..runs.config.sections import (
+    LAUNCHER,
     OURS,
     LoraSection,
     ModelSection,
@@ -21,7 +22,6 @@ from ..runs.config.sections import (
 from ..runs.config.values import Name, Number, Whole, key, names
 from .objective.loss import LossSettings
 
-LAUNCHER = "InfiniSST's launcher"
 SLICE = 1000
 """Training rows of `single_slice`."""
 

@@ -16,6 +16,7 @@ from ..models.adapters import trainable_by_component
 from ..models.model_loading import require_torch
 from ..models.training_model import FP32, dtype_on
 from ..runs.loop.checkpoints import Checkpoints
+from ..runs.loop.progress import check_files, read_state
 from ..runs.loop.stop_signals import Stopped, stop_signals
 from ..runs.loop.trained_weights import TrainedWeights
 from ..runs.observers import Observers
@@ -97,7 +98,7 @@ def _run(
     folder = config.folder
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
     begin = where_to_begin(folder, checkpoints, resume=resume)
-    prepared = prepare(config, store, cache=folder / VECTORS)
+    prepared = prepare(config, store, cache=folder / VECTORS, again=begin is None)
     config = _with_epochs(config, prepared.steps.of_epoch)
     with stop_signals() as stop:
         facts = _facts(config, prepared, store if of is None else None)
@@ -196,6 +197,7 @@ def _handed_on(
     section, best, model = config.retrieval, trainer.progress.best_step, prepared.model
     chosen = checkpoints.latest if best is None else checkpoints.at(best)
     if chosen is not None:
+        check_files(chosen, read_state(chosen)["files"])
         TrainedWeights(prepared.trained).load(model, chosen.path)
     merge(model)
     model.eval()

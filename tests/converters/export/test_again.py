@@ -230,6 +230,7 @@ def test_large_files_are_uploaded_by_lfs_and_committed_with_the_others(
 # ---- queries
 
 
+@pytest.mark.usefixtures("views_written")
 def test_versions_are_views_for_queries_and_for_the_plain_client(store: Path, tmp_path: Path) -> None:
     import duckdb
 
@@ -245,6 +246,7 @@ def test_versions_are_views_for_queries_and_for_the_plain_client(store: Path, tm
         assert client.sql("SELECT count(*) FROM exports.versions WHERE withdrawn").fetchall() == [(0,)]
 
 
+@pytest.mark.usefixtures("views_written")
 def test_a_damaged_version_has_no_view_and_stops_nothing(store: Path, tmp_path: Path) -> None:
     import duckdb
 

@@ -94,6 +94,13 @@ def test_the_folder_that_is_handed_on_says_the_same_and_is_a_language_model_like
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     made = triptych.train_export(run, out=tmp_path / "model", layout="vllm")
+    for name in ("projector.safetensors", "language_model/model.safetensors", "encoder/model.safetensors"):
+        path = tmp_path / "model" / name
+        written = path.read_bytes()
+        path.write_bytes(written[:-1] + bytes([written[-1] ^ 1]))
+        with pytest.raises(DamagedError, match="changed since it was written"):
+            triptych.phoneme_infer(tmp_path / "model", export="phones-test", store=phone_store)
+        path.write_bytes(written)
     assert made.equality.difference == 0.0 and made.equality.rounding < 1e-5
     asked = {"export": "phones-test", "store": phone_store, "pronunciation": True}
     here, there = triptych.phoneme_infer(run, **asked), triptych.phoneme_infer(tmp_path / "model", **asked)

@@ -57,3 +57,21 @@ def test_chance_is_what_the_vectors_of_other_clips_find() -> None:
     found = score(clips, [[term] for term in terms], terms, clips, top=(1,))
 
     assert found.all.by_term[1] == 1 and found.chance.by_term[1] <= 0.1
+
+
+def test_chance_never_deals_a_clip_its_own_vector() -> None:
+    for seed in range(8):
+        found = score(GLOSSARY[:2], [[TERMS[0]], [TERMS[1]]], TERMS, GLOSSARY, top=(1,), seed=seed)
+        assert (found.all.by_term[1], found.chance.by_term[1]) == (1, 0)
+    assert score(GLOSSARY[:1], [[TERMS[0]]], TERMS, GLOSSARY).chance.clips == 0
+
+
+def test_the_nearest_are_those_of_a_whole_sort_of_equals_the_first() -> None:
+    from triptych.trainers.retrieval.scores.metrics import _nearest
+
+    draw = np.random.default_rng(0)
+    clips, glossary = (draw.integers(-1, 2, (rows, 3)).astype(np.float32) for rows in (9, 50))
+    nearest, cosines = _nearest(clips, glossary, 10)
+    similarity = clips @ glossary.T
+    assert nearest.tolist() == np.argsort(-similarity, axis=1, kind="stable")[:, :10].tolist()
+    assert cosines.tolist() == similarity.max(1).tolist()

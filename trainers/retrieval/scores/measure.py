@@ -14,7 +14,6 @@ from .metrics import TOP, RetrievalScores, score
 
 if TYPE_CHECKING:
     from ..model.model_inputs import Given
-    from ..term_rows import TermRow
 
 SCORES = "scores.json"
 CONTROL = "random_control"
@@ -27,6 +26,7 @@ class RetrievalMeasure:
 
     Attributes:
         role: `validation` or `test`.
+        named: The terms that each clip names.
         audio: What the model takes of each clip.
         terms: The glossary that is searched, and what the model takes of it: `given`.
         seen: Terms that training clips name.
@@ -34,7 +34,7 @@ class RetrievalMeasure:
     """
 
     role: str
-    rows: Sequence[TermRow]
+    named: Sequence[Sequence[str]]
     audio: Given
     terms: Sequence[str]
     given: Given
@@ -45,7 +45,7 @@ class RetrievalMeasure:
 
     def scores(self, model: Any) -> RetrievalScores:
         return score(
-            projected(model, self.audio, AUDIO), [row.terms for row in self.rows], self.terms,
+            projected(model, self.audio, AUDIO), self.named, self.terms,
             projected(model, self.given, TEXT), seen=self.seen, threshold=self.threshold, seed=self.seed,
         )  # fmt: skip
 
@@ -61,7 +61,7 @@ class RetrievalMeasure:
         return [
             Measurement(
                 f"{self.role}_{name}", value, more_is_better=True, selects=self.selects and name == "recall@10",
-                counts={"rows": len(self.rows), "glossary": found.glossary},
+                counts={"rows": len(self.named), "glossary": found.glossary},
             )
             for name, value in values.items()
         ]  # fmt: skip

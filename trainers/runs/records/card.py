@@ -95,7 +95,7 @@ def _body(record: Mapping[str, Any]) -> Iterator[str]:
     made = f"The checkpoints hold {kind}; `triptych train export` makes a whole model of one."
     rows = train["rows"]
     if record["trainer"] == "contrastive":
-        made = "Its folder `retriever` holds the trained projections; `triptych retrieve` searches with it."
+        made = "Its folder `retriever` holds what was trained; `triptych retrieve` searches with it."
         rows = record["rows"]
     yield (
         f"{_said(model['name'])} after `triptych train {record['trainer']}` on {rows:,} rows of the export "
