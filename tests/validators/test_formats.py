@@ -250,8 +250,7 @@ def is_typed(row: dict[str, Any]) -> bool:
     )
 
 
-def check_findings(rows: list[dict[str, Any]], schema: pa.Schema, format: str, task: str | None) -> None:
-    """A row and its shape have the same findings."""
+def check_same_findings(rows: list[dict[str, Any]], schema: pa.Schema, format: str, task: str | None) -> None:
     for row, shape in zip(rows, shapes(rows, schema, format), strict=True):
         assert told(shape, format=format, task=task) == told(row, format=format, task=task)
 
@@ -261,7 +260,7 @@ def test_golden_rows_and_their_shapes_have_the_same_findings(task: str) -> None:
     rows = [case[1] for case in GOLDEN] + [case[0] for case in MORE]
     typed = [{name: row.get(name) for name in TYPED.names} for row in rows if is_typed(row)]
     assert len(typed) >= 25
-    check_findings(typed, TYPED, "msswift", task)
+    check_same_findings(typed, TYPED, "msswift", task)
 
 
 def test_a_shape_holds_no_text_of_the_row() -> None:
@@ -315,15 +314,15 @@ MANY_ROWS = given(rows=st.lists(ROWS, min_size=1, max_size=40))
 @QUICK
 @MANY_ROWS
 def test_a_row_and_its_shape_have_the_same_findings(task: str, rows: list[dict[str, Any]]) -> None:
-    check_findings(rows, TYPED, "msswift", task)
+    check_same_findings(rows, TYPED, "msswift", task)
 
 
 @pytest.mark.thorough
 @LONG
 @MANY_ROWS
 def test_more_rows_and_their_shapes_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
-    check_findings(rows, TYPED, "msswift", "sft")
-    check_findings(rows, TYPED, "msswift", "grpo")
+    check_same_findings(rows, TYPED, "msswift", "sft")
+    check_same_findings(rows, TYPED, "msswift", "grpo")
 
 
 OF_TEXT = pa.schema([*TYPED, ("rejected_response", pa.string())])
@@ -341,8 +340,8 @@ MANY_PAIRS = given(rows=st.lists(ROWS.flatmap(lambda row: st.fixed_dictionaries(
 
 
 def check_pairs(rows: list[dict[str, Any]]) -> None:
-    check_findings(rows, PAIRS, "msswift", "dpo")
-    check_findings([{name: row[name] for name in OF_TEXT.names} for row in rows], OF_TEXT, "msswift", "dpo")
+    check_same_findings(rows, PAIRS, "msswift", "dpo")
+    check_same_findings([{name: row[name] for name in OF_TEXT.names} for row in rows], OF_TEXT, "msswift", "dpo")
 
 
 @QUICK
@@ -384,14 +383,14 @@ MANY_UNIFIED = given(rows=st.lists(UNIFIED_ROWS, min_size=1, max_size=40))
 @QUICK
 @MANY_UNIFIED
 def test_a_unified_row_and_its_shape_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
-    check_findings(rows, UNIFIED_TYPED, "unified", None)
+    check_same_findings(rows, UNIFIED_TYPED, "unified", None)
 
 
 @pytest.mark.thorough
 @LONG
 @MANY_UNIFIED
 def test_more_unified_rows_and_their_shapes_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
-    check_findings(rows, UNIFIED_TYPED, "unified", None)
+    check_same_findings(rows, UNIFIED_TYPED, "unified", None)
 
 
 def test_every_problem_names_a_stage() -> None:
