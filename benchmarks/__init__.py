@@ -9,6 +9,7 @@
     query.py              SQL over ten million rows
     scores.py             word error rates of many pairs
     retrieval.py          a glossary of a million terms, searched
+    terms.py              terms in real speech by real weights, beside random ones
     phonemes.py           phones of a speaker who was never heard, with real and with random weights
     resume.py             runs of training that are killed: do they end with the same weights?
     training_step.py      a step of training beside a bare loop

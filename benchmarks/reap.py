@@ -1,6 +1,6 @@
 """Scores of experts: what they cost beside a plain forward pass, whether memory is constant, and whether a kill shows.
 
-python -m benchmarks.reap [--work DIR] [--rounds N] [--rows 10000] [--kills 10]
+python -m benchmarks.reap [--work DIR] [--rounds N] [--rows 10000] [--kills 6]
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SETTING = (
 def main() -> int:
     made = parser("Scores of experts: cost, memory, kills.", rounds=9)
     made.add_argument("--rows", type=int, default=10_000, help="calibration rows, for memory")
-    made.add_argument("--kills", type=int, default=10)
+    made.add_argument("--kills", type=int, default=6)
     options = made.parse_args()
     with workplace(options.work) as work:
         for folder in work.glob("reap-scores-*"):

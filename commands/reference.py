@@ -150,8 +150,9 @@ def training_page() -> str:
     """The text of `docs/reference/training-configuration.md`."""
     from ..trainers.phoneme.config import PhonemeConfig
     from ..trainers.preference.config import DpoConfig
+    from ..trainers.retrieval.config import ContrastiveConfig
 
-    return configuration_page(DpoConfig, PhonemeConfig)
+    return configuration_page(DpoConfig, PhonemeConfig, ContrastiveConfig)
 
 
 def main() -> None:

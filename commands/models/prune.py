@@ -44,7 +44,12 @@ def _show(found: PruneResult) -> None:
     output.table(
         ["modality", "would keep", "only its own", "of these pruned"],
         [
-            [label_of(need.modality), *(sum(map(len, each)) for each in (need.kept, need.alone, need.pruned))]
+            [
+                label_of(need.modality),
+                sum(map(len, need.kept)),
+                sum(map(len, need.alone)) if len(found.coverage.needs) > 1 else "",
+                sum(map(len, need.pruned)),
+            ]
             for need in found.coverage.needs
         ],
     )

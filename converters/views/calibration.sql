@@ -1,5 +1,5 @@
 -- name: calibration
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: calibration
@@ -12,12 +12,13 @@
 -- Rows on which the experts of a mixture-of-experts model are scored, for pruning: conversations as the processors of
 -- transformers take them, the stratum of each, and its tokens in the model. Of their order every prefix is balanced by
 -- tokens over the strata (`converters/composition/balanced_order.py`); `audio.jsonl`, `video.jsonl` and `mixed.jsonl` beside
--- these rows hold those of one modality, in the same order.
+-- these rows hold those of one modality, in the same order. Of a video whose sound is heard in it (`--av in-video`) the
+-- modality is `mixed`, whatever the sample is called: its row is both.
 -- Source: REAP (S1, S2, S3: sound, video, both); llm-compressor and the omni toolkits read the first rows of a file.
 
 SELECT id,
        typed_messages(turns, image_paths, video_paths, audio_paths) AS messages,
-       modality,
+       CASE WHEN modality = 'video' AND chosen_av() = 'in-video' AND sound = 'inside' THEN 'mixed' ELSE modality END AS modality,
        dataset,
        coalesce(nullif(language, ''), 'und') AS language,
        coalesce(nullif(effective_task, ''), 'other') AS task,

@@ -2,6 +2,7 @@
 
 places.py       where the repository and the real media beside it lie
 speakers.py     speech whose words and their times are known
+spoken_digits.py  spoken digits of several speakers with their phones, one of whom is held out
 source.py       the files of the package, and who imports whom
 stores.py       a store's rows, files and balance; the command line, here and as a process
 forks.py        processes that start at once, forked by one that has loaded the program

@@ -127,8 +127,13 @@ def _config(kind: Any, model: Path, out: Path, train: str, sections: Mapping[str
 def train(config: Any, store: Path, *, resume: bool = False) -> Any:
     """Run SFT here, or another trainer where the configuration is one of it."""
     from triptych.shards.store.store import Store
+    from triptych.trainers.retrieval.config import ContrastiveConfig
     from triptych.trainers.runs.run import train as run
 
+    if isinstance(config, ContrastiveConfig):
+        from triptych.trainers.retrieval.train import train as retrieval
+
+        return retrieval(config, store=Store.open(store), resume=resume)
     return run(config, recipe_of(config), store=Store.open(store), resume=resume)
 
 

@@ -44,13 +44,16 @@ class BadRows(ProblemsFound):
 
     Attributes:
         rows: They.
+
+    Args:
+        flag: What to type to go on without them.
     """
 
-    def __init__(self, where: str, rows: Sequence[LeftOut]) -> None:
+    def __init__(self, where: str, rows: Sequence[LeftOut], *, flag: str = "--set data.bad_rows=leave_out") -> None:
         first = rows[0]
         more = f"; {len(rows) - 1:,} more rows have such problems" if len(rows) > 1 else ""
         super().__init__(
             f"{where}: row {first.id}: {first.reason}: {first.detail}{more}",
-            hint="mend the data and export it again, or train without such rows: --set data.bad_rows=leave_out",
+            hint=f"mend the data and export it again, or go on without such rows: {flag}",
         )
         self.rows = tuple(rows)

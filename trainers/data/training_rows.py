@@ -67,13 +67,19 @@ class TrainingRows(Sequence[TrainingRow]):
 
     @classmethod
     def open(
-        cls, reference: str, *, store: Store | Path | str | None = None, allow_held_out: bool = False
+        cls,
+        reference: str,
+        *,
+        store: Store | Path | str | None = None,
+        allow_held_out: bool = False,
+        flag: str = "--set data.allow_held_out=true",
     ) -> TrainingRows:
         """Open `NAME` (its latest version) or `NAME@vN`.
 
         Args:
             store: A store or its path; default: `TRIPTYCH_STORE`, else `./store`.
             allow_held_out: Take rows of validation and test splits: to measure a loss on them, not to train.
+            flag: What to type to take them, for messages.
 
         Raises:
             UsageError: No such version; it was withdrawn; its rows are no conversations; it has held-out rows.
@@ -85,7 +91,7 @@ class TrainingRows(Sequence[TrainingRow]):
         if held_out and not allow_held_out:
             raise UsageError(
                 f"{reader.version.reference}: {held_out:,} of {len(reader):,} rows are of validation or test splits.",
-                hint="export it again with --split train; to train on them: --set data.allow_held_out=true",
+                hint=f"export it again with --split train; to take them: {flag}",
             )
         return cls(reader)
 

@@ -7,6 +7,7 @@ which only hear (Whisper ...); and models of text alone. Code inside a model's f
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -278,16 +279,34 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from printing bars and advice meanwhile."""
+    """Keep transformers from printing bars and advice meanwhile, also where several threads ask for it at once."""
     from transformers.utils import logging
 
-    level = logging.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    with _QUIET.lock:
+        if _QUIET.depth == 0:
+            _QUIET.level, _QUIET.has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
+        _QUIET.depth += 1
     try:
         yield
     finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+        with _QUIET.lock:
+            _QUIET.depth -= 1
+            if _QUIET.depth == 0:
+                logging.set_verbosity(_QUIET.level)
+                if _QUIET.has_bars:
+                    logging.enable_progress_bar()
+
+
+@dataclass(slots=True)
+class _Quiet:
+    """How many want it quiet, and how loud it was before the first of them."""
+
+    lock: Any
+    depth: int = 0
+    level: int = 0
+    has_bars: bool = True
+
+
+_QUIET = _Quiet(threading.Lock())

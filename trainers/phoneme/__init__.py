@@ -7,7 +7,7 @@ model.py          what is trained
 base.py           the folders that it is made of
 loss.py           what is minimised
 train.py          a run
-decoding.py       phones out of a clip, with confidences; how likely the phones are that should be said
+decoder.py       phones out of a clip, with confidences; how likely the phones are that should be said
 pronunciation.py  scores of a pronunciation, from an alignment
 recognizer.py     what a run, or the folder that was made of it, says of clips
 infer.py          clips, and rows of an export, with error rates

@@ -10,8 +10,15 @@ from ...errors import UsageError
 from ..data.training_rows import TrainingRows
 from ..models.families import PHONEME, TEXT, family_of
 from ..models.model_files import ModelFiles, locate
-from ..models.model_loading import damage_of, quiet_transformers, read_config, read_model, require_torch
-from ..models.training_model import Loading, LoadSettings, TrainingModel, load_for_training
+from ..models.model_loading import (
+    check_weights,
+    damage_of,
+    quiet_transformers,
+    read_config,
+    read_model,
+    require_torch,
+)
+from ..models.training_model import BF16, FP16, Loading, LoadSettings, TrainingModel, load_for_training
 from ..runs.prepare import Base
 from ..sft.conversation_encoder import EncoderSettings
 from .config import ROWS, PhonemeConfig
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from .model import PhonemeModel
 
 WHISPER = "whisper"
+VIEW = "phoneme"
 ALONE = "WhisperEncoder"
 """The architecture of a folder that holds an encoder without its decoder."""
 
@@ -75,19 +83,46 @@ class Parts:
             UsageError: One of them is of another kind, or cannot be trained like this on this device.
             DamagedError: Their files cannot be loaded.
         """
+        import torch
+
         from .model import PhonemeModel
 
         read = load_for_training(self.language_model, settings or Loading(), revision=revision, device=device)
         tokenizer = self.vocabulary.extended(self.language_model)
         numbers = self.vocabulary.ids(tokenizer)
         before = len(read.tokenizer)
+        dtype = {BF16: torch.bfloat16, FP16: torch.float16}.get(read.dtype, torch.float32)
+        hearing = self.whisper(dtype).to(next(read.model.parameters()).device)
         model = PhonemeModel(
-            _whisper(self.hearing, read, random_seed=self.random_seed), read.model, tokens=numbers,
+            hearing, read.model, tokens=numbers,
             sound=tokenizer.convert_tokens_to_ids(SOUND), known=[each for each in numbers if each < before],
             ctc=len(self.vocabulary.phones) if self.has_ctc else 0, seed=self.seed,
             kept_bytes=self.kept_bytes,
         )  # fmt: skip
         return replace(read, model=model, processor=tokenizer, tokenizer=tokenizer, family=PHONEME)
+
+    def whisper(self, dtype: Any) -> Any:
+        """The speech encoder, in a number format.
+
+        Raises:
+            DamagedError: Its files cannot be loaded.
+        """
+        import torch
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        folder = self.hearing
+        config = read_config(folder)
+        if ALONE in (config.architectures or ()):
+            with quiet_transformers(), damage_of(folder):
+                encoder, told = WhisperEncoder.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+            check_weights(told, folder)
+        else:
+            encoder = read_model(folder, config=config, dtype=dtype).model.get_encoder()
+        if self.random_seed is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.random_seed)
+                encoder = WhisperEncoder(encoder.config).to(dtype)
+        return encoder
 
 
 def base_of(config: PhonemeConfig, rows: TrainingRows) -> Base:
@@ -127,7 +162,8 @@ def vocabulary_of(config: PhonemeConfig, rows: TrainingRows, folder: Path) -> Ph
     """The vocabulary that the configuration names, or that of the rows.
 
     Raises:
-        UsageError: It was built for another language model; or one prompt would replace different questions.
+        UsageError: It was built for another language model; one prompt would replace different questions; or rows are
+            of another view, and no vocabulary says what phones they have.
     """
     said = Said.of(rows)
     if len(said.questions) > 1 and config.phoneme.prompt != ROWS:
@@ -137,6 +173,12 @@ def vocabulary_of(config: PhonemeConfig, rows: TrainingRows, folder: Path) -> Ph
             hint="phoneme.prompt: rows keeps them; or export with one question: --phone-prompt",
         )
     if config.model.tokenizer is None:
+        if (view := rows.reader.version.manifest.get("view")) != VIEW:
+            raise UsageError(
+                f"{rows.where}: rows of the view {view}, not of phones: every word of an answer would be one phone.",
+                hint="triptych export phoneme; if the answers are phones: triptych phoneme build-vocabulary "
+                f"{rows.where} --model {config.model.base_model} --out DIR, and --set model.tokenizer=DIR",
+            )
         return PhoneVocabulary.of_export(rows, min_freq=config.phoneme.min_freq, said=said)
     found = PhoneVocabulary.open(config.model.tokenizer)
     with quiet_transformers(), damage_of(config.model.tokenizer):
@@ -159,29 +201,6 @@ def _check_whisper(name: str, folder: Path) -> None:
             f"phoneme.encoder: {name}: a Whisper is expected, not {config.model_type!r}.",
             hint="phoneme.encoder: openai/whisper-large-v3",
         )
-
-
-def _whisper(folder: Path, beside: TrainingModel, *, random_seed: int | None) -> Any:
-    """The encoder of a Whisper, in the number format and on the device of a language model."""
-    import torch
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    config = read_config(folder)
-    place = next(beside.model.parameters()).device
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(beside.dtype, torch.float32)
-    if ALONE in (config.architectures or ()):
-        from ..models.model_loading import check_weights
-
-        with quiet_transformers(), damage_of(folder):
-            encoder, told = WhisperEncoder.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-        check_weights(told, folder)
-    else:
-        encoder = read_model(folder, config=config, dtype=dtype).model.get_encoder()
-    if random_seed is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(random_seed)
-            encoder = WhisperEncoder(encoder.config).to(dtype)
-    return encoder.to(place)
 
 
 def inner(model: Any) -> PhonemeModel:

@@ -107,6 +107,11 @@ class PhonemeConfig(RunConfig):
             )
         if self.model.audio_padding != "full":
             raise ValueError("model.audio_padding: Whisper's encoder takes its 30 s; remove the key")
+        if self.model.tokenizer is not None and self.phoneme.min_freq != 1:
+            raise ValueError(
+                "phoneme.min_freq: the vocabulary that model.tokenizer names was built already: remove the key, or "
+                "build it with --min-freq"
+            )
         if self.lora is not None and self.stages:
             raise ValueError("stages and lora: stages are for weights of their own: lora: none")
         return self

@@ -10,19 +10,28 @@ phones.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
 from ..models.model_loading import quiet_transformers, read_config, require_torch
-from ..models.training_model import FP32, Loading
-from ..serving.equality import TOLERANCE, TOLERANCE_16, TOLERANCE_ADAPTED, Equality
+from ..models.training_model import BF16, FP32, Loading
+from ..serving.equality import (
+    TOLERANCE,
+    TOLERANCE_16,
+    TOLERANCE_ADAPTED,
+    TOLERANCE_BF16,
+    Equality,
+    fits_in_memory,
+)
+from ..serving.layouts import stored_tensors
 from ..serving.merge import CARD, Merged, check_out
 from .base import ALONE, inner
-from .recognizer import ENCODER, FILE, FORMAT, LANGUAGE_MODEL, PROJECTOR, PhoneRecognizer, Run
+from .recognizer import ENCODER, FILE, FORMAT, LANGUAGE_MODEL, PROJECTOR, PhoneRecognizer, Run, sums_of
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +53,8 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
     found = Run.open(run, checkpoint, base=base)
     check_out(out, found.base.folder)
     kind = _kind_of(found.base.folder)
-    model = found.load(_plain(found), device="cpu")
+    loading = _loading(found.base.folder, kind)
+    model = found.load(loading, device="cpu")
     names = {name for name, value in model.named_parameters() if value.requires_grad}
     probe = _probe(found)
     adapted = _logits(inner(model), probe)
@@ -53,7 +63,7 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         _write(found, merged, kind, partial)
-        equality = _held(merged, adapted, probe, partial, kind, weights=len(names))
+        equality = _held(merged, adapted, probe, partial, kind, loading, weights=len(names))
         if (run / CARD).is_file():
             shutil.copyfile(run / CARD, partial / CARD)
         partial.chmod(0o755)
@@ -66,15 +76,18 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
     return Merged(out, found.checkpoint.name, layout, equality.weights, _NAMES[kind], (), equality)
 
 
-def _plain(found: Run) -> Any:
-    """The settings of the run, in 32 bits and not quantized."""
-    if found.config.model.quantization != "none":
+def _loading(folder: Path, kind: str) -> Loading:
+    """How the base is loaded: as it is, also where a run had quantized it; in 32 bits where memory allows it."""
+    numbers = sum(math.prod(each.shape) for each in stored_tensors(folder).values())
+    if fits_in_memory(numbers):
+        return Loading(dtype=FP32)
+    if kind != "bfloat16":
         raise UsageError(
-            "the run's language model was quantized: merged with weights of 16 bits, it would say other phones than the"
-            " run was scored with.",
-            hint="ask the run itself (triptych phoneme infer RUN), or train again without model.quantization",
+            f"{folder}: merging its {numbers / 1e9:.1f} billion weights of {kind} takes {8 * numbers / 1e9:.0f} GB of"
+            " memory.",
+            hint="run it on a machine that has them; of a base in bf16, half of them are enough",
         )
-    return replace(Loading(), dtype=FP32)
+    return Loading(dtype=BF16)
 
 
 def _kind_of(folder: Path) -> str:
@@ -97,16 +110,23 @@ def _write(found: Run, model: Any, kind: str, folder: Path) -> None:
         language.resize_token_embeddings(rows, mean_resizing=False)
     numbers = model.tokens
     with torch.no_grad():
-        language.get_input_embeddings().weight[numbers] = model.new_tokens.embedding
-        if model.new_tokens.head is not None:
-            language.get_output_embeddings().weight[numbers] = model.new_tokens.head
+        new = model.new_tokens
+        for matrix, own in ((language.get_input_embeddings().weight, new.embedding),
+                            (language.get_output_embeddings().weight, new.head)):  # fmt: skip
+            if own is not None:
+                own.copy_(own.to(dtype))  # rounded as in the files, to be compared with them
+                matrix[numbers] = own.to(matrix.dtype)
     end = [tokenizer.eos_token_id, *(numbers[1:2].tolist() if found.parts.has_boundaries else ())]
     language.generation_config.eos_token_id = end
     language.config.use_cache = True
+    held = language.get_input_embeddings().weight.dtype
+    tables = {name: buffer.clone() for name, buffer in language.named_buffers()}
     with quiet_transformers():
         language.to(dtype).save_pretrained(folder / LANGUAGE_MODEL)
+        for name, buffer in language.to(held).named_buffers():
+            buffer.data = tables[name]  # positions are not rounded: they are in no file
         found.parts.vocabulary.save(folder / LANGUAGE_MODEL, tokenizer)
-        encoder = model.audio_tower.encoder.to(dtype)
+        encoder = found.parts.whisper(getattr(torch, _kind_of(found.parts.hearing)))  # as it is in its files
         encoder.config.architectures = [ALONE]
         encoder.save_pretrained(folder / ENCODER)
         AutoFeatureExtractor.from_pretrained(found.parts.hearing).save_pretrained(folder / ENCODER)
@@ -114,7 +134,7 @@ def _write(found: Run, model: Any, kind: str, folder: Path) -> None:
               folder / PROJECTOR, metadata={"format": "pt"})  # fmt: skip
     told = {"format": FORMAT, "prompt": found.prompt, "asks_rows": found.parts.prompt is None,
             "boundary_tokens": found.parts.has_boundaries,
-            "revision": f"{found.revision}, {found.checkpoint.name}"}  # fmt: skip
+            "revision": f"{found.revision}, {found.checkpoint.name}", "files": sums_of(folder)}  # fmt: skip
     (folder / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -150,23 +170,26 @@ def _logits(model: Any, probe: _Probe) -> torch.Tensor:
     return logits
 
 
-def _held(merged: Any, adapted: torch.Tensor, probe: _Probe, folder: Path, kind: str, *, weights: int) -> Equality:
+def _held(
+    merged: Any, adapted: torch.Tensor, probe: _Probe, folder: Path, kind: str, loading: Loading, *, weights: int
+) -> Equality:
     """Hold the folder against what it was made of.
 
-    `merged` has the numbers of the files by now: rounded to their format, and computed with in 32 bits.
+    `merged` has the numbers of the files by now, rounded to their format; both compute in the format of `loading`.
     """
-    written = PhoneRecognizer.open(folder, device="cpu").decoder.model.float()
-    found, expected = _logits(written, probe), _logits(merged.float(), probe)
+    written = PhoneRecognizer.open(folder, device="cpu", dtype=loading.dtype).decoder.model
+    found, expected = _logits(written, probe), _logits(merged, probe)
     width = min(found.shape[-1], adapted.shape[-1])
     difference, rounding = (_apart(each[..., :width], found[..., :width]) for each in (expected, adapted))
-    tolerance = TOLERANCE if kind == "float32" else TOLERANCE_16
-    if not (difference <= tolerance and (kind != "float32" or rounding <= TOLERANCE_ADAPTED)):
+    is_exact = kind == "float32" and loading.dtype == FP32
+    tolerance = TOLERANCE_BF16 if loading.dtype == BF16 else TOLERANCE if is_exact else TOLERANCE_16
+    if not (difference <= tolerance and (not is_exact or rounding <= TOLERANCE_ADAPTED)):
         raise DamagedError(
             f"the model folder differs from the base with its checkpoint: its logits by {max(difference, rounding):.2g}"
             f" of the largest, where {tolerance:.2g} is rounding. Nothing was written.",
             hint="please report this with the versions of transformers and peft",
         )
-    return Equality(difference, tolerance, rounding, FP32, weights)
+    return Equality(difference, tolerance, rounding, loading.dtype, weights)
 
 
 def _apart(one: torch.Tensor, other: torch.Tensor) -> float:

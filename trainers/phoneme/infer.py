@@ -5,12 +5,14 @@ A row that cannot be heard has an error and no phones; in the error rate all of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.media.integrity import Expected, problem_of
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ...validators.metrics.error_rates import FIELDS, error_rate, phone_error_rate, phone_reader
@@ -19,7 +21,7 @@ from ..data.bad_rows import BadRow
 from ..data.turns import Clip
 from ..evaluation.predictions import Prediction, write_predictions
 from ..sft.conversation_encoder import EncoderSettings
-from .decoding import Heard
+from .decoder import Heard
 from .options import PhonemeInferOptions
 from .pronunciation import Pronunciation, assess
 from .recognizer import PhoneRecognizer
@@ -105,6 +107,8 @@ def infer_phones(
         settings=EncoderSettings(long=options.long),
     )  # fmt: skip
     read(" ".join(recognizer.vocabulary.phones), f"{folder}: the vocabulary of the model")
+    if options.export is not None:
+        _check_references(asked, recognizer, options.export)
     clips = []
     counts = [0.0] * len(FIELDS)
     for number, each in enumerate(asked):
@@ -139,12 +143,17 @@ def _asked(audio: Sequence[Path], options: PhonemeInferOptions, store: Store | P
     for path in audio:
         if not path.is_file():
             raise UsageError(f"{path}: there is no such file.")
-    return [_Asked(path.name, str(path), None, canonical) for path in audio]
+    named = Counter(path.name for path in audio)
+    asked = [_Asked(path.name if named[path.name] == 1 else str(path), str(path), None, canonical) for path in audio]
+    if len({each.id for each in asked}) < len(asked):
+        raise UsageError("a clip is named twice.", hint="name each once")
+    return asked
 
 
 def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Iterator[_Asked]:
     assert options.export is not None
     rows = rows_of(options.export, store=store, allow_held_out=True)
+    problems: dict[Path, str | None] = {}
     for number in range(len(rows) if options.limit is None else min(len(rows), options.limit)):
         try:
             row = rows[number]
@@ -153,8 +162,23 @@ def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Ite
             continue
         clips = [each for each in row.media if isinstance(each, Clip)]
         fault = None if len(clips) == len(row.media) == 1 else f"not_one_clip: {len(row.media)} media"
+        if fault is None:
+            path = Path(clips[0].path)
+            if path not in problems:  # the clips of a recording are read as one file
+                problems[path] = problem_of(Expected(path), quick=False)
+            fault = None if problems[path] is None else f"changed_media: {problems[path]}"
         reference = tuple(row.turns[-1].text.split())
         yield _Asked(row.id, clips[0].path if clips else "", row.turns[-2].text.strip(), reference, fault)
+
+
+def _check_references(asked: Sequence[_Asked], recognizer: PhoneRecognizer, export: str) -> None:
+    """Raise UsageError if no answer of an export has a phone of the model: its answers are words, or other phones."""
+    labels = {label for each in asked for label in each.reference or ()}
+    if labels and labels.isdisjoint(recognizer.vocabulary.phones):
+        raise UsageError(
+            f"--export {export}: no label of its answers is a phone of the model: {' '.join(sorted(labels)[:8])} ...",
+            hint="name an export of phones, in the set that the model writes: triptych export phoneme",
+        )
 
 
 def _heard(recognizer: PhoneRecognizer, asked: _Asked, options: PhonemeInferOptions) -> ClipPhones:

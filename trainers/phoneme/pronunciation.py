@@ -8,9 +8,10 @@ be said C are right, S are others, D are left out; I are too many.
     completeness  (C + S) / N          of what should be said, the share that was, rightly or not
     fluency       1 - (P + R) / (M - 1), at least 0
 
-P are pauses: silence between the first and the last phone that should not be there. R are repetitions: a phone too many
-that is the phone before or after it. M are the phones that were heard: M - 1 places lie between them. Without a label
-of silence among the model's phones no pause can be heard, and fluency is unknown.
+P are pauses: silence between the first and the last phone that should not be there. R are repetitions: phones too many
+that are the phone before or after them; of several in a row that are all too many, one is none. M are the phones that
+were heard: M - 1 places lie between them. Without a label of silence among the model's phones no pause can be heard,
+and fluency is unknown.
 
 The three names are those of the assessment of pronunciation in Azure AI Speech: there accuracy is the likeness of
 phones to a native speaker's, completeness the share of words that were pronounced, and fluency the likeness of breaks
@@ -22,10 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from ...validators.metrics.alignment import align
-from .decoding import Heard
+from .decoder import Heard
 
 Operation = Literal["equal", "substitution", "deletion", "insertion", "silence", "pause"]
 
@@ -39,7 +41,7 @@ class AlignedPhone:
             be.
         canonical, said: Empty where there is none.
         confidence: Of what was heard.
-        goodness: Of what should be said; see decoding.py.
+        goodness: Of what should be said; see decoder.py.
     """
 
     operation: Operation
@@ -131,10 +133,9 @@ def _kind(operation: str, wanted: str, had: str, silence: frozenset[str]) -> Ope
 def _repetitions(rows: Sequence[AlignedPhone]) -> int:
     said = [row for row in rows if row.operation in ("equal", "substitution", "insertion")]
     found = 0
-    for place, row in enumerate(said):
-        if row.operation == "insertion":
-            beside = said[max(0, place - 1) : place] + said[place + 1 : place + 2]
-            found += any(other.said == row.said and other.operation != "insertion" for other in beside)
+    for _, run in groupby(said, key=lambda row: row.said):
+        same = [row.operation == "insertion" for row in run]
+        found += min(sum(same), len(same) - 1)
     return found
 
 

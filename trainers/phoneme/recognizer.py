@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
+from ...shards.media.media import hash_file
 from ..models.adapters import add_adapters
-from ..models.model_files import ModelFiles, locate
+from ..models.model_files import ModelFiles, fingerprint, locate
 from ..models.model_loading import require_torch
-from ..models.training_model import BF16, FP16, Loading
+from ..models.training_model import AUTO, BF16, FP16, Loading
 from ..models.weights import load_weights, read_tensors
 from ..runs.loop.progress import check_files, read_state
 from ..sft.conversation_encoder import EncoderSettings
 from .base import Parts, inner, revision_of
 from .config import PROMPT, ROWS, PhonemeConfig
-from .decoding import PhoneDecoder
+from .decoder import PhoneDecoder
 from .train import NAME, TOKENIZER
+from .vocabulary import FILE as VOCABULARY
 from .vocabulary import PhoneVocabulary
 
 if TYPE_CHECKING:
@@ -59,13 +61,14 @@ class PhoneRecognizer:
     @classmethod
     def open(
         cls, folder: Path, *, checkpoint: str = "best", base: Path | None = None, device: str | None = None,
-        settings: EncoderSettings | None = None,
+        dtype: str = AUTO, settings: EncoderSettings | None = None,
     ) -> PhoneRecognizer:  # fmt: skip
         """Load the model of a folder.
 
         Args:
             checkpoint: Of a run: `best`, `final` or the name of one.
             base: Where the language model of a run is now, if it was moved.
+            dtype: Of a model folder: what it computes in.
 
         Raises:
             UsageError: There is no such model, or a part of it is not here.
@@ -75,7 +78,7 @@ class PhoneRecognizer:
         if (folder / FILE).is_file():
             if base is not None:
                 raise UsageError(f"--base: {folder} holds its language model.", hint="leave --base out")
-            return _of_folder(folder, device, settings)
+            return _of_folder(folder, device, dtype, settings)
         run = Run.open(folder, checkpoint, base=base)
         return run.recognizer(device, settings)
 
@@ -179,7 +182,13 @@ def _computing(model: Any, dtype: str) -> Callable[[], AbstractContextManager[An
     return lambda: torch.autocast(kind, dtype=kinds[dtype])
 
 
-def _of_folder(folder: Path, device: str | None, settings: EncoderSettings | None) -> PhoneRecognizer:
+def sums_of(folder: Path) -> dict[str, str]:
+    """What the parts of a model folder are: the same numbers are another model beside another part."""
+    files = {name: hash_file(folder / name)[0] for name in (PROJECTOR, f"{LANGUAGE_MODEL}/{VOCABULARY}")}
+    return files | {name: fingerprint(folder / name) for name in (LANGUAGE_MODEL, ENCODER)}
+
+
+def _of_folder(folder: Path, device: str | None, dtype: str, settings: EncoderSettings | None) -> PhoneRecognizer:
     """The recognizer of a model folder."""
     from safetensors.torch import load_file
 
@@ -187,12 +196,18 @@ def _of_folder(folder: Path, device: str | None, settings: EncoderSettings | Non
         told = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if told["format"] != FORMAT:
             raise UsageError(f"{folder / FILE}: format {told['format']}; this version reads {FORMAT}.")
+        if told["files"] != (now := sums_of(folder)):
+            changed = next(name for name in now if told["files"].get(name) != now[name])
+            raise DamagedError(
+                f"{folder / changed}: changed since it was written.",
+                hint="make the folder again: triptych train export",
+            )
         parts = Parts(
             language_model=folder / LANGUAGE_MODEL, hearing=folder / ENCODER,
             vocabulary=PhoneVocabulary.open(folder / LANGUAGE_MODEL),
             prompt=None if told["asks_rows"] else told["prompt"], has_boundaries=told["boundary_tokens"],
         )  # fmt: skip
-        read = parts.load(Loading(), device=device)
+        read = parts.load(Loading(dtype=dtype), device=device)
         read.model.projector.load_state_dict(load_file(folder / PROJECTOR))
         encoder = parts.encoder(settings)
         decoder = PhoneDecoder(read.model.eval(), encoder, _computing(read.model, read.dtype))

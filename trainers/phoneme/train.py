@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.prepare import Recipe
 from ..runs.processes.ranks import ranks_here
+from ..runs.records.card import CARD, UNKNOWN, front_matter_of
 from .base import base_of
 from .loss import PhoneLoss
 
@@ -23,16 +25,21 @@ TOKENIZER = "tokenizer"
 def phoneme(config: PhonemeConfig) -> Recipe:
     """The recipe of a run of phones."""
 
+    encoder = Path(config.phoneme.encoder)
+    name = encoder.resolve().name if encoder.is_dir() else config.phoneme.encoder
     return Recipe(
-        name=NAME, base=lambda _, rows: base_of(config, rows), begin=_begin,
+        name=NAME, base=lambda _, rows: base_of(config, rows), begin=partial(_begin, name),
         objective=lambda towers: PhoneLoss(ctc_weight=config.phoneme.ctc_weight, towers=towers),
     )  # fmt: skip
 
 
-def _begin(objective: Any, prepared: Prepared, data: Data, folder: Path) -> dict[str, Any]:
-    """Keep the vocabulary in the run's folder; tell of it."""
+def _begin(name: str, objective: Any, prepared: Prepared, data: Data, folder: Path) -> dict[str, Any]:
+    """Keep the vocabulary in the run's folder; tell of it, and of the encoder of this name."""
     encoder: Any = prepared.encoder
     vocabulary: PhoneVocabulary = encoder.vocabulary
     if ranks_here().is_main_process:
         vocabulary.save(folder / TOKENIZER, encoder.tokenizer)
-    return {"phones": len(vocabulary.phones), "phones_that_are_rare": len(vocabulary.rare)}
+    card = front_matter_of(encoder.hearing / CARD)
+    licence = str(card.get("license_name") or card.get("license") or UNKNOWN)
+    return {"phones": len(vocabulary.phones), "phones_that_are_rare": len(vocabulary.rare),
+            "speech_encoder": {"name": name, "licence": licence}}  # fmt: skip

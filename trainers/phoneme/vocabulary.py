@@ -114,7 +114,7 @@ class PhoneVocabulary:
         known = set(self.phones)
         for phone in found:
             if phone not in known:
-                why = f"only {self.rare[phone]} rows' phones are it" if phone in self.rare else "no training row has it"
+                why = f"it is there {self.rare[phone]} times only" if phone in self.rare else "no training row has it"
                 raise BadRow("unknown_phone", f"{phone!r} is no phone of the vocabulary: {why}")
         return "".join(map(token_of, found))
 
@@ -143,6 +143,8 @@ class PhoneVocabulary:
                 f"{rows.where}: {len(kept):,} different words in its answers: they are no phones.",
                 hint="export phones: triptych export phoneme",
             )
+        if reserved := [phone for phone in kept if any(mark in phone for mark in _RESERVED)]:
+            raise UsageError(f"{rows.where}: {reserved[0]!r} is how a token of phones is written, not a phone.")
         rare = {phone: count for phone, count in counts.items() if count < min_freq}
         return cls(tuple(kept), said.phone_set, kept, rare)
 

@@ -113,7 +113,10 @@ def check_count(count: int, *, experts: int, top_k: int) -> None:
             hint=f"keep more: --retention-rate {-(-1000 * top_k // experts) / 1000:g}",
         )
     if count >= experts:
-        raise UsageError(f"all {experts} experts would be kept: nothing is pruned.", hint="a lower --retention-rate")
+        raise UsageError(
+            f"all {experts} experts would be kept: nothing is pruned.",
+            hint="a lower --retention-rate, or a higher --compression-ratio",
+        )
 
 
 # ---- which

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -166,6 +167,14 @@ class PruneOptions(Options):
                 " transformers and vLLM have one number for all: no model that they load can be written.",
                 hint="--report DIR without --output shows what it would keep and cost; --scope layer writes a model",
             )
+        for flag, value in (("--joint-lambda", self.joint_lambda), ("--joint-beta", self.joint_beta)):
+            if not math.isfinite(value):
+                raise UsageError(f"{flag} {value}: expected a finite number.")
+        if self.output is not None and self.report_folder.resolve().is_relative_to(self.output.resolve()):
+            raise UsageError(
+                "--report is in --output, and the pruned model gets a folder of its own.",
+                hint="name a folder beside it; without --report, it is OUTPUT.calibration",
+            )
         _ = self.part_of
 
     @property
@@ -190,7 +199,7 @@ class PruneOptions(Options):
         if self.part is None:
             return 0, 1
         number, slash, of = self.part.partition("/")
-        if not slash or not number.isdigit() or not of.isdigit() or not 1 <= int(number) <= int(of):
+        if not slash or not (number + of).isdecimal() or not number or not of or not 1 <= int(number) <= int(of):
             raise UsageError(f"--part {self.part}: write it as 1/4: the first of four.")
         return int(number) - 1, int(of)
 

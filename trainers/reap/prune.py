@@ -13,28 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import StoreReadOnly, UsageError
 from ..models.families import QWEN3_OMNI
-from ..models.model_files import locate
+from ..models.model_files import ModelFiles, locate
 from ..models.model_loading import read_config, require_torch
 from ..models.training_model import Loading, TrainingModel, load_for_training
+from ..runs.run_folder import alone_in
 from ..serving.layouts import Layout
 from . import criteria
 from .criteria import FREQUENCY, GLOBAL, NO_PROTECTION, RANDOM, REAP, Kept
 from .files.model_folder import expected_of, write_model
-from .files.slices import check_room
+from .files.slices import check_files
 from .manifest import manifest_of
 from .options import PruneOptions
-from .report.cost import BEFORE, Cost, evaluated, perplexities
+from .refusals import SCORES, check_counts, check_folders, check_sources, count_of, states_of
+from .report.cost import BEFORE, Cost, evaluated, open_evaluations, perplexities, shared_rows
 from .report.coverage import Coverage, coverage
 from .report.page import write_report
 from .scores.calibration import Source
+from .scores.calibration_rows import Calibrated
 from .scores.expert_sums import ExpertSums, State, put_together
 from .scores.measure import PassSettings, Progress, measure
 from .scores.moe_layers import MoeLayer, check_component, check_model, moe_layers
 
 if TYPE_CHECKING:
-    pass
+    from ..runs.scores.answers import AnswerScores
 
-SCORES = "scores.npz"
 PathLike = str | Path
 
 
@@ -91,33 +93,48 @@ def prune(
     files = locate(options.model, revision=options.revision, download=options.download)
     config = read_config(files.folder)
     check_model(config)
+    check_counts(options, config)
+    check_folders(options, files.folder)
     sources = _sources(options, store)
-    _check_counts(options, config)
     layout = None
     if options.output is not None:
         layout = Layout.read(files.folder)
         layout.check_for(options.layout)
-        check_room(files.folder, options.output, {})
+    with alone_in(options.report_folder, purpose="prune", instead="name another --report"):
+        return _prune(options, files, sources, store, progress, tell)
+
+
+def _prune(
+    options: PruneOptions, files: ModelFiles, sources: Sequence[Source], store: PathLike | None,
+    progress: Progress | None, tell: Callable[[str], None],
+) -> PruneResult:  # fmt: skip
     loaded = load_for_training(
         files.folder, Loading(dtype=options.dtype), revision=files.revision, device=options.device
     )
     layers = moe_layers(loaded.model)
-    sums, state = _sums(options, loaded, layers, sources, progress)
+    if options.output is not None:
+        check_files(files.folder, options.output, [layer.index for layer in layers], layers[0].count,
+                    count_of(options, layers[0].count))  # fmt: skip
+    evaluations = _evaluations(options, loaded, store)
+    states = _states(options, loaded, layers, sources, progress)
     if options.part is not None:
-        assert state is not None
-        return _result(options, loaded, sums, [state], ())
-    states = [state] if state is not None else [State.load(each / SCORES) for each in options.scores]
+        return _result(options, loaded, states[0].sums, states, ())
+    sums = put_together(states).sums
+    samples = states[0].identity["samples"]
+    calibrated = Calibrated.of(sources, samples) if sources else None
     kept = choose(options, sums)
     report = coverage(
-        sums, kept, count=_count(options, sums.experts), least=options.least_tokens,
-        is_omni=loaded.family is QWEN3_OMNI,
+        sums, kept, count=count_of(options, sums.experts), least=options.least_tokens,
+        is_omni=loaded.family is QWEN3_OMNI, calibrated=calibrated,
     )  # fmt: skip
     for each in report.warnings:
         tell(f"warning: {each}")
+    if options.scope == GLOBAL:
+        tell("note: --scope global is for the report alone: no loader takes layers with different numbers of experts")
+    _warn_of_evaluations(evaluations, calibrated, tell)
     manifest = manifest_of(options, loaded, sums, states, kept)
-    options.report_folder.mkdir(parents=True, exist_ok=True)
     write_report(options.report_folder, manifest, report, None, sums)
-    cost = _cost(options, loaded, layers, sources, sums, kept, store, tell)
+    cost = _cost(options, loaded, layers, sources, evaluations, sums, kept, calibrated, samples, tell)
     write_report(options.report_folder, manifest, report, cost, sums)
     result = _result(options, loaded, sums, states, kept, report, cost)
     if options.output is None:
@@ -159,17 +176,6 @@ def _sources(options: PruneOptions, store: PathLike | None) -> list[Source]:
     ]
 
 
-def _check_counts(options: PruneOptions, config: Any) -> None:
-    """Refuse before anything is measured."""
-    text = getattr(config, "thinker_config", config).get_text_config()
-    experts = int(text.num_experts)
-    criteria.check_count(_count(options, experts), experts=experts, top_k=int(text.num_experts_per_tok))
-
-
-def _count(options: PruneOptions, experts: int) -> int:
-    return criteria.keep_count(experts, retention=options.retention, compression=options.compression_ratio)
-
-
 def _encoder(options: PruneOptions, loaded: TrainingModel) -> Any:
     from ..sft.conversation_encoder import EncoderSettings
     from ..sft.encoders import encoder_of
@@ -177,26 +183,29 @@ def _encoder(options: PruneOptions, loaded: TrainingModel) -> Any:
     return encoder_of(loaded.family.name, loaded.folder, EncoderSettings(max_tokens=options.max_tokens))
 
 
-def _sums(
+def _states(
     options: PruneOptions, loaded: TrainingModel, layers: Sequence[MoeLayer], sources: Sequence[Source],
     progress: Progress | None,
-) -> tuple[ExpertSums, State | None]:  # fmt: skip
-    """Measure the rows, or read what was measured."""
+) -> list[State]:  # fmt: skip
+    """Measure the rows, or read what was measured. Parts are put together in the folder of the report.
+
+    Returns:
+        One measurement, or its parts.
+    """
+    path = options.report_folder / SCORES
     if options.scores:
-        states = [State.load(each / SCORES) for each in options.scores]
-        _check_parts(states, options.scores, loaded)
-        whole = put_together(states)
-        _save(whole, options.report_folder / SCORES)
-        return whole.sums, None
+        states = states_of(options.scores, loaded)
+        check_sources(sources, states[0])
+        _save(put_together(states), path)
+        return states
     settings = PassSettings(
         samples=options.samples, batch_tokens=options.batch_tokens, bad_rows=options.bad_rows, part=options.part_of,
         workers=options.workers, wants_largest=options.protect != NO_PROTECTION,
     )  # fmt: skip
-    path = options.report_folder / SCORES
     state = measure(loaded, layers, _encoder(options, loaded), sources, settings, path, progress)
     if not state.sums.of:
         raise UsageError("no row was left to calibrate on.", hint="see what is wrong with them: --bad-rows refuse")
-    return state.sums, state
+    return [state]
 
 
 def _save(state: State, path: Path) -> None:
@@ -209,22 +218,6 @@ def _save(state: State, path: Path) -> None:
         raise UsageError(f"{path} holds other scores.", hint="name another folder: --report DIR, or remove this one")
     if not path.exists():
         state.save(path)
-
-
-def _check_parts(states: Sequence[State], folders: Sequence[Path], loaded: TrainingModel) -> None:
-    """Refuse scores of another model, and parts that do not make up a whole."""
-    first = states[0]
-    for state, folder in zip(states, folders, strict=True):
-        if state.identity["model"] != loaded.revision:
-            raise UsageError(f"--scores {folder}: they are of another model ({state.identity['model']}).")
-        if not state.is_complete:
-            raise UsageError(f"--scores {folder}: its measurement was not finished.",
-                             hint="run the command that began it again: it goes on where it was")  # fmt: skip
-        if set(state.differs_in(first.identity)) - {"part"} or state.identity["part"][1] != len(states):
-            raise UsageError(f"--scores {folder}: it is not one of {len(states)} parts of one measurement.",
-                             hint="name the folder of each part once")  # fmt: skip
-    if sorted(state.identity["part"][0] for state in states) != list(range(len(states))):
-        raise UsageError("--scores: a part is there twice, and another is missing.")
 
 
 def choose(options: PruneOptions, sums: ExpertSums, criterion: str | None = None) -> Kept:
@@ -240,18 +233,44 @@ def choose(options: PruneOptions, sums: ExpertSums, criterion: str | None = None
             raise UsageError(f"--protect {options.protect}: these scores were measured without the largest outputs.",
                              hint="measure them again with --protect")  # fmt: skip
         protect = criteria.protected(sums.largest, options.protect)
-    count = _count(options, sums.experts)
+    count = count_of(options, sums.experts)
     criteria.check_count(count, experts=sums.experts, top_k=sums.top_k)
     if options.scope == GLOBAL:
         return criteria.keep_globally(values, count, top_k=sums.top_k, protect=protect)
     return criteria.keep(values, count, protect=protect)
 
 
+def _evaluations(
+    options: PruneOptions, loaded: TrainingModel, store: PathLike | None
+) -> dict[str, AnswerScores]:  # fmt: skip
+    if not options.eval:
+        return {}
+    from ...shards.store.store import Store
+
+    return open_evaluations(
+        loaded, options.eval, store=Store.open(store), metric=options.metric, rows=options.eval_rows,
+        max_new_tokens=options.max_new_tokens, out=options.report_folder / "answers",
+    )  # fmt: skip
+
+
+def _warn_of_evaluations(
+    evaluations: Mapping[str, AnswerScores], calibrated: Calibrated | None, tell: Callable[[str], None]
+) -> None:
+    """Say what of the rows that are asked was calibrated on: pruning costs least on those."""
+    for reference, scorer in evaluations.items():
+        if calibrated is None:
+            tell(f"note: whether rows of {reference} were calibrated on is not known: name the sources of --scores too")
+        elif shared := shared_rows(scorer, calibrated):
+            tell(f"warning: {shared:,} of the {len(scorer.asked.questions):,} rows of {reference} have media that were "
+                 "calibrated on: the score says less than one on other rows")  # fmt: skip
+
+
 def _cost(
     options: PruneOptions, loaded: TrainingModel, layers: Sequence[MoeLayer], sources: Sequence[Source],
-    sums: ExpertSums, kept: Kept, store: PathLike | None, tell: Callable[[str], None],
+    evaluations: Mapping[str, AnswerScores], sums: ExpertSums, kept: Kept, calibrated: Calibrated | None,
+    samples: int | None, tell: Callable[[str], None],
 ) -> Cost | None:  # fmt: skip
-    if not options.eval and not (options.cost_samples and sources):
+    if not evaluations and not (options.cost_samples and sources):
         return None
     choices: dict[str, Kept | None] = {BEFORE: None, options.criterion: kept}
     if options.beside:
@@ -259,27 +278,21 @@ def _cost(
             if name not in choices and (name != REAP or options.criterion == criteria.JOINT):
                 choices[name] = choose(options, sums, name)
     rows, unmeasured = (), ()  # type: tuple[Any, ...], tuple[str, ...]
-    if options.cost_samples and sources:
+    if options.cost_samples and calibrated is not None:
         tell("perplexity before and after")
         rows, unmeasured = perplexities(
-            loaded, layers, _encoder(options, loaded), sources, choices, after=options.samples,
+            loaded, layers, _encoder(options, loaded), sources, choices, calibrated=calibrated, after=samples,
             rows=options.cost_samples,
         )  # fmt: skip
         for each in rows:
             if each.left_out:
                 tell(f"note: {each.left_out:,} {each.modality} rows could not be read and are not in its perplexity")
+            if each.shared:
+                tell(f"note: {each.shared:,} of the {each.rows:,} {each.modality} rows of the perplexity have media"
+                     " that were calibrated on, under another question")  # fmt: skip
         for name in unmeasured:
             tell(f"note: no {name} row is left that was not calibrated on: its perplexity is not measured")
-    exports = ()  # type: tuple[Any, ...]
-    if options.eval:
-        from ...shards.store.store import Store
-
-        exports = evaluated(
-            loaded, layers, options.eval, choices, store=Store.open(store), metric=options.metric,
-            rows=options.eval_rows, max_new_tokens=options.max_new_tokens, out=options.report_folder / "answers",
-            tell=tell,
-        )  # fmt: skip
-    return Cost(tuple(choices), rows, unmeasured, exports)
+    return Cost(tuple(choices), rows, unmeasured, evaluated(loaded, layers, evaluations, choices, calibrated, tell))
 
 
 def _result(

@@ -142,12 +142,13 @@ def retrieve_with(
     run: Path, audio: Iterable[Path], options: RetrieveOptions, progress: Callable[[int, int], None] | None = None
 ) -> RetrieveResult:
     """`retrieve` with options that are already parsed."""
+    from .search.glossary_file import read_glossary
     from .search.retriever import Retriever
 
     paths = list(_recordings(audio))
     if not paths:
         raise UsageError("no recording to search.", hint="name a file with sound, or a folder of them")
-    glossary = None if options.glossary is None else terms_of(options.glossary)
+    glossary = None if options.glossary is None else read_glossary(options.glossary)
     retriever = Retriever.open(run, glossary=glossary, kind=options.index)
     threshold = retriever.settings.threshold if options.threshold is None else options.threshold
     found = []
@@ -174,30 +175,3 @@ def _recordings(given: Iterable[Path]) -> Iterator[Path]:
             yield path
         else:
             raise UsageError(f"{path}: there is no such file.")
-
-
-def terms_of(path: Path) -> list[str]:
-    """The terms of a glossary: of a JSON object its keys, of a list its terms, of a text file its lines; each once.
-
-    Raises:
-        UsageError: It cannot be read, or names none.
-    """
-    import json
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        value = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--glossary {path}: {error}.") from error
-    if not isinstance(value, dict | list):
-        raise UsageError(f"--glossary {path}: an object of phrases or a list of terms is expected.")
-    found = []
-    for number, each in enumerate(value):
-        term = each.get("term") if isinstance(each, dict) else each
-        if not isinstance(term, str):
-            raise UsageError(f"--glossary {path}: entry {number + 1} is no term: {each!r:.80}.")
-        found.append(term.strip().lower())
-    terms = list(dict.fromkeys(term for term in found if term))
-    if not terms:
-        raise UsageError(f"--glossary {path}: it names no term.")
-    return terms

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from ..runs.config.sections import (
+    LAUNCHER,
     OURS,
     LoraSection,
     ModelSection,
@@ -21,7 +22,6 @@ from ..runs.config.sections import (
 from ..runs.config.values import Name, Number, Whole, key, names
 from .objective.loss import LossSettings
 
-LAUNCHER = "InfiniSST's launcher"
 SLICE = 1000
 """Training rows of `single_slice`."""
 
@@ -163,6 +163,10 @@ class ContrastiveConfig(RunConfig):
                     f"{name}: it is for models that answer: remove the section; encoders are trained by "
                     "retrieval.unfreeze_layers or the section lora"
                 )
+        if not (section.audio_text_loss_ratio or section.audio_term_loss_ratio):
+            raise ValueError(
+                "retrieval.audio_term_loss_ratio: this or audio_text_loss_ratio is above 0: else nothing is told apart"
+            )
         if self.data.validation is not None:
             raise ValueError("data.validation: clips of validation and test splits in the export itself are measured")
         for name, keys in _NOT_HERE.items():

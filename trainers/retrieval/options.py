@@ -11,7 +11,7 @@ from ...options import Option, Options
 from .search.glossary_index import AUTO, KINDS
 
 SEARCH = "The search"
-WINDOW_S = 4.0
+WINDOW_S, SHORTEST_S = 4.0, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ class RetrieveOptions(Options):
     def check(self) -> None:
         if self.top < 1:
             raise UsageError(f"--top {self.top}: at least one term is looked for.")
-        if self.window <= 0:
-            raise UsageError(f"--window {self.window:g}: a window has a length.")
+        if not self.window >= SHORTEST_S:
+            raise UsageError(f"--window {self.window:g}: a window has {SHORTEST_S:g} s or more.")
         if self.threshold is not None and not -1 <= self.threshold <= 1:
             raise UsageError(f"--threshold {self.threshold:g}: a cosine is between -1 and 1.")
         if self.index != AUTO and self.glossary is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ class Prepared:
         vectors: By the encoders as they are before it.
         glossary: What the model takes of every term.
         model: What is trained, and `trained` which of its parameters.
-        seen: Terms that training clips name.
+        seen: Terms that training clips name, whether they were cut around them or not, and all with the same text.
     """
 
     rows: TermRows
@@ -115,9 +115,13 @@ def open_rows(config: ContrastiveConfig, store: Store) -> TermRows:
 
 
 def prepare(
-    config: ContrastiveConfig, store: Store, *, cache: Path, progress: Callable[[int, int], None] | None = None
+    config: ContrastiveConfig, store: Store, *, cache: Path, again: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:  # fmt: skip
     """Open the encoders and the export of a run, and encode every clip and text once.
+
+    Args:
+        again: As for `row_vectors`.
 
     Raises:
         UsageError: An encoder or the export is not here, or cannot be trained (on) like this.
@@ -126,7 +130,13 @@ def prepare(
     rows = open_rows(config, store)
     encoders = Encoders.open(config)
     vectors = row_vectors(
-        rows, encoders.speech, encoders.text, field=config.retrieval.text_field, cache=cache, progress=progress
+        rows,
+        encoders.speech,
+        encoders.text,
+        field=config.retrieval.text_field,
+        cache=cache,
+        again=again,
+        progress=progress,
     )
     if vectors.left_out and config.data.bad_rows == REFUSE:
         raise BadRows(rows.reader.version.reference, vectors.left_out)
@@ -139,28 +149,31 @@ def prepared_of(
     """The steps and the model of rows that were encoded."""
     numbers = training_numbers(config, vectors.rows)
     given = _Givens(config, rows, encoders, vectors)
+    training, section = config.training, config.retrieval
+    alike = rows.alike(section.text_field)
+    places = {term: number for number, term in enumerate(rows.glossary)}
     clips = Clips(
         [vectors.rows[number] for number in numbers], given.sounds(numbers), given.words(numbers), given.terms(),
-        {term: number for number, term in enumerate(rows.glossary)},
+        {term: places[first] for term, first in alike.items()},
     )  # fmt: skip
-    training, section = config.training, config.retrieval
     steps = ClipSteps(
         clips, training.batch_size, training.gradient_accumulation_steps, training.epochs, training.seed,
         training.max_steps,
     )  # fmt: skip
-    seen = frozenset(term for row in clips.rows for term in row.terms)
-    model = _model(config, encoders, vectors, numbers, [clips.places[term] for term in sorted(seen)])
+    trained_on = {alike[term] for row in clips.rows for term in (*row.terms, *row.other_terms)}
+    seen = frozenset(term for term in rows.glossary if alike[term] in trained_on)
+    model = _model(config, encoders, vectors, numbers, sorted(places[term] for term in trained_on))
     trained = prepare_training(model, config)
     near = None
     if section.enable_hard_neg and section.hard_neg_source == "glossary":
         near = NearTerms.of(
-            clips.terms, candidates_of(rows, clips.rows), trained, count=section.hard_neg_count,
+            clips.terms, candidates_of(rows, clips.rows, alike), trained, count=section.hard_neg_count,
             every=section.hard_neg_refresh_steps or steps.of_epoch,
         )  # fmt: skip
     objective = ContrastiveLoss(section.losses, section.hard_neg_count if section.enable_hard_neg else None, near)
     return Prepared(
-        rows, encoders.speech, encoders.text, vectors, clips.terms, steps, _measures(config, given, seen), seen, model,
-        trained, near, objective,
+        rows, encoders.speech, encoders.text, vectors, clips.terms, steps, _measures(config, given, alike, seen), seen,
+        model, trained, near, objective,
     )  # fmt: skip
 
 
@@ -171,12 +184,16 @@ def training_numbers(config: ContrastiveConfig, rows: Sequence[TermRow]) -> list
     return numbers[:SLICE] if section.single_slice else numbers
 
 
-def candidates_of(rows: TermRows, trained_on: Sequence[TermRow]) -> list[int]:
+def candidates_of(rows: TermRows, trained_on: Sequence[TermRow], alike: dict[str, str]) -> list[int]:
     """The rows of the glossary among which near terms are looked for: a term that only tests name stays out of
-    training, as something that no clip says too."""
-    trained = {term for row in trained_on for term in (*row.terms, *row.other_terms)}
-    tested = {term for row in rows.rows if row.role != TRAIN for term in (*row.terms, *row.other_terms)}
-    return [number for number, term in enumerate(rows.glossary) if term in trained or term not in tested]
+    training, as something that no clip says too. Of terms with the same text it is the first."""
+
+    def named(own: Iterable[TermRow]) -> set[str]:
+        return {alike[term] for row in own for term in (*row.terms, *row.other_terms)}
+
+    trained, tested = named(trained_on), named(row for row in rows.rows if row.role != TRAIN)
+    return [number for number, term in enumerate(rows.glossary)
+            if alike[term] == term and (term in trained or term not in tested)]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,11 +223,13 @@ class _Givens:
         return HeldVectors(self.vectors.terms[list(numbers)])
 
 
-def _measures(config: ContrastiveConfig, given: _Givens, seen: frozenset[str]) -> list[RetrievalMeasure]:
+def _measures(
+    config: ContrastiveConfig, given: _Givens, alike: dict[str, str], seen: frozenset[str]
+) -> list[RetrievalMeasure]:  # fmt: skip
     section, rows, vectors = config.retrieval, given.rows, given.vectors
-    glossary = list(range(len(rows.glossary)))
+    glossary = [number for number, term in enumerate(rows.glossary) if alike[term] == term]
     if not section.enable_full_eval:
-        named = {term for row in vectors.rows for term in row.terms}
+        named = {alike[term] for row in vectors.rows for term in (*row.terms, *row.other_terms)}
         glossary = [number for number in glossary if rows.glossary[number] in named]
     terms = [rows.glossary[number] for number in glossary]
     found = []
@@ -218,8 +237,9 @@ def _measures(config: ContrastiveConfig, given: _Givens, seen: frozenset[str]) -
         numbers = [number for number, row in enumerate(vectors.rows) if row.role == role]
         if numbers:
             found.append(RetrievalMeasure(
-                role, [vectors.rows[number] for number in numbers], given.sounds(numbers), terms, given.terms(glossary),
-                seen, section.threshold, config.training.seed, role == VALIDATION,
+                role, [[alike[term] for term in vectors.rows[number].terms] for number in numbers],
+                given.sounds(numbers), terms, given.terms(glossary), seen, section.threshold, config.training.seed,
+                role == VALIDATION,
             ))  # fmt: skip
     return found
 

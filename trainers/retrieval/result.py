@@ -86,7 +86,7 @@ def result_of(prepared: Prepared, folder: Path | None, **more: Any) -> Contrasti
     return ContrastiveResult(
         folder=folder, export=prepared.rows.reader.version.reference, clips=len(clips),
         clips_without_term=sum(not row.terms for row in clips),
-        measured={measure.role: len(measure.rows) for measure in prepared.measures},
+        measured={measure.role: len(measure.named) for measure in prepared.measures},
         glossary=len(prepared.rows.glossary), unseen=len(named - prepared.seen),
         left_out=dict(Counter(each.reason for each in prepared.vectors.left_out)), steps=len(prepared.steps), **more,
     )  # fmt: skip

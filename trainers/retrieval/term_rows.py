@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,12 @@ from ..data.exports import ExportReader
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 VIEW = "term-chunks"
 TERMS, GLOSSARY = "glossary_term2idx.json", "glossary.json"
+
+TERM = "term"
+"""The text field of which every term has one: itself."""
+
+Entries = Mapping[str, Mapping[str, Any]]
+"""The entries of a glossary, by term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class TermRows:
     reader: ExportReader
     rows: Sequence[TermRow]
     glossary: tuple[str, ...]
-    entries: dict[str, dict[str, Any]]
+    entries: Entries
 
     @classmethod
     def open(cls, reference: str, *, store: Store) -> TermRows:
@@ -82,16 +88,36 @@ class TermRows:
         Raises:
             UsageError: A term has no description.
         """
-        if field == "term":
-            return list(terms)
-        found = [str(self.entries.get(term, {}).get(field) or "") for term in terms]
-        missing = [term for term, text in zip(terms, found, strict=True) if not text]
-        if missing:
-            raise UsageError(
-                f"{self.reader.version.reference}: {len(missing):,} terms have no {field}: {missing[0]!r} ...",
-                hint="add them to the glossary and export again, or --set retrieval.text_field=term",
-            )
-        return found
+        return texts_of(
+            terms, self.entries, field, where=self.reader.version.reference,
+            hint="add them to the glossary and export again, or --set retrieval.text_field=term",
+        )  # fmt: skip
+
+    def alike(self, field: str) -> dict[str, str]:
+        """The term that stands for each: the first with the same text. An encoder of texts, which has them in lower
+        case, cannot tell such terms apart.
+
+        Raises:
+            UsageError: A term has no description.
+        """
+        first: dict[str, str] = {}
+        texts = self.texts_of(self.glossary, field)
+        return {term: first.setdefault(text.lower(), term) for term, text in zip(self.glossary, texts, strict=True)}
+
+
+def texts_of(terms: Sequence[str], entries: Entries, field: str, *, where: str, hint: str) -> list[str]:
+    """What stands for terms: they themselves, or a field of their entries.
+
+    Raises:
+        UsageError: A term has none.
+    """
+    if field == TERM:
+        return list(terms)
+    found = [str(entries.get(term, {}).get(field) or "") for term in terms]
+    missing = [term for term, text in zip(terms, found, strict=True) if not text.strip()]
+    if missing:
+        raise UsageError(f"{where}: {len(missing):,} terms have no {field}: {missing[0]!r} ...", hint=hint)
+    return found
 
 
 def _rows(reader: ExportReader) -> Iterator[TermRow]:
@@ -110,7 +136,7 @@ def _rows(reader: ExportReader) -> Iterator[TermRow]:
         )  # fmt: skip
 
 
-def _entries(glossary: Any) -> dict[str, dict[str, Any]]:
+def _entries(glossary: Any) -> Entries:
     if not isinstance(glossary, dict):
         return {}
     found: dict[str, dict[str, Any]] = {}

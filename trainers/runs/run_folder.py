@@ -20,13 +20,18 @@ from .records.run_log import LEFT_OUT, LOG, METRICS
 
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
+_OTHER = "name another --output-dir"
 
 _WRITTEN = (CONFIG_FILE, METRICS, LEFT_OUT, LOG, REQUIREMENTS, CURVES, CARD)
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, *, purpose: str = "train", instead: str = _OTHER) -> Iterator[None]:
     """Make the folder of a run if it is not there, and hold it: another process that wants it is refused.
+
+    Args:
+        purpose: What for, as others are told.
+        instead: What to do where it is refused.
 
     Raises:
         UsageError: Another process holds it, or it cannot be written.
@@ -35,15 +40,15 @@ def alone_in(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise UsageError(f"{folder}: no run can be written there: {error.strerror}.", hint=_OTHER) from error
+        raise UsageError(f"{folder}: no run can be written there: {error.strerror}.", hint=instead) from error
     try:
         if not claim(handle):
             raise UsageError(
                 f"{folder}: another run is writing there: {read_holder(folder / LOCK)}.",
-                hint=f"wait for it, or end it; or {_OTHER}",
+                hint=f"wait for it, or end it; or {instead}",
             )
         os.ftruncate(handle, 0)
-        os.pwrite(handle, holder("train").encode(), 0)
+        os.pwrite(handle, holder(purpose).encode(), 0)
         try:
             yield
         finally:
@@ -78,6 +83,3 @@ def where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> C
             f"{folder}: a run would write over {', '.join(others)} there, which no run has written.", hint=_OTHER
         )
     return None
-
-
-_OTHER = "name another --output-dir"

@@ -8,6 +8,7 @@ it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,8 @@ def check_equal(
     """
     import torch
 
-    computed_in = FP32 if _fits(layout) else BF16
+    numbers = sum(math.prod(each.shape) for each in layout.stored.values())
+    computed_in = FP32 if fits_in_memory(numbers) else BF16
     loaded = load_for_training(base, Loading(dtype=computed_in), device="cpu")
     prompt = prompt_with_sound(loaded)
     model = loaded.model if lora is None else add_adapters(loaded.model, loaded.family, lora)
@@ -147,10 +149,9 @@ def prompt_with_sound(loaded: TrainingModel) -> dict[str, Any]:
     return {name: each.to(kind) if each.is_floating_point() else each for name, each in inputs.items()}
 
 
-def _fits(layout: Layout) -> bool:
-    import math
+def fits_in_memory(numbers: int) -> bool:
+    """Whether two models of so many weights can be compared in 32 bits here."""
     import os
 
-    needed = 4 * sum(math.prod(each.shape) for each in layout.stored.values())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return needed <= _LARGE * memory
+    return 4 * numbers <= _LARGE * memory

@@ -10,6 +10,7 @@ Qwen3-Omni everything under `thinker.`, in a folder whose architecture is the wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 
 _WHOLE_OMNI = "Qwen3OmniMoeForConditionalGeneration"
+_FUSED_EXPERTS = re.compile(r".*\.mlp\.experts\.(gate_up_proj|down_proj)")
 _VLLM_PREFIXES = {
     QWEN2_AUDIO.name: ("audio_tower.", "multi_modal_projector.", "language_model."),
     QWEN3_OMNI.name: ("thinker.", "talker.", "code2wav."),
@@ -165,6 +167,11 @@ class Layout:
                 " thinker it loads (vllm-project/vllm#49014).",
                 hint="train on the whole model (its thinker is trained), or --for transformers",
             )
+        if fused := next((key for key in self.stored if _FUSED_EXPERTS.fullmatch(key)), None):
+            raise UsageError(
+                f"--for vllm: {self.folder}: {fused} holds all experts of a layer; vLLM asks for each by its number.",
+                hint="load the base model and save it with save_pretrained, and name that folder as the base",
+            )
         prefixes = _VLLM_PREFIXES.get(self.family.name)
         others = [key for key in self.stored if prefixes is not None and not key.startswith(prefixes)]
         if others:
@@ -180,14 +187,18 @@ def weight_names(folder: Path) -> tuple[str, ...]:
     Raises:
         UsageError: They are not safetensors.
     """
+    if (folder / SINGLE).is_file():
+        return (SINGLE,)  # what an index beside it says is not asked
     index = folder / INDEX
     if index.is_file():
         try:
-            return tuple(sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())))
-        except (ValueError, KeyError) as error:
+            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedError(f"{index}: {error}.") from error
-    if (folder / SINGLE).is_file():
-        return (SINGLE,)
+        for name in names:
+            if not isinstance(name, str) or Path(name).name != name:
+                raise DamagedError(f"{index}: weight_map names {name!r}, which is no file of this folder.")
+        return tuple(names)
     raise UsageError(
         f"{folder}: its weights are not safetensors.",
         hint="load the base model and save it with save_pretrained, and name that folder as the base",

@@ -291,7 +291,7 @@ class ConversationEncoder(ABC):
 
     def _check_length(self, tokens: int) -> None:
         if tokens > self.settings.max_tokens:
-            raise BadRow("too_many_tokens", f"{tokens} tokens; data.max_tokens is {self.settings.max_tokens}")
+            raise BadRow("too_many_tokens", f"{tokens} tokens; max_tokens is {self.settings.max_tokens}")
 
     def _expanse(self, medium: Medium | None) -> Expanse:
         assert medium is not None
@@ -317,9 +317,9 @@ class HearingEncoder(ConversationEncoder):
     def extractor(self) -> Any:
         from transformers import AutoFeatureExtractor
 
-        from ..models.model_loading import damage_of
+        from ..models.model_loading import damage_of, quiet_transformers
 
-        with damage_of(self.folder):
+        with quiet_transformers(), damage_of(self.folder):
             return AutoFeatureExtractor.from_pretrained(self.folder)
 
     @cached_property

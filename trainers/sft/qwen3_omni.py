@@ -70,9 +70,9 @@ class Qwen3OmniEncoder(HearingEncoder):
     @cached_property
     def config(self) -> Any:
         """The thinker's."""
-        from transformers import AutoConfig
+        from ..models.model_loading import read_config
 
-        config = AutoConfig.from_pretrained(self.folder)
+        config = read_config(self.folder)
         return getattr(config, "thinker_config", config)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import triptych
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported import bring_in, noise, read_lines, sound, table, video
+from support.stores import cli
 from triptych.converters.budget.limits import Limits
 from triptych.converters.budget.rows import _tokenizer
 from triptych.converters.composition.balanced_order import STRATUM, arrange, choose_first
 from triptych.converters.views import VIEWS
 from triptych.errors import UsageError
+from triptych.trainers.reap.scores.calibration import Source
+from triptych.trainers.reap.scores.export_command import export_command, name_of
 from triptych.validators.formats import FORMATS, validate_file
 
 pytest.importorskip("tiktoken", reason="the extra budgets is not installed")
@@ -111,6 +115,32 @@ def test_the_order_does_not_depend_on_that_in_the_store(store: Path, tmp_path: P
     ids = [[row["id"] for row in read_lines(triptych.export("calibration", store=each).version.path / "audio.jsonl")
             if row["dataset"] == "small"] for each in (store, turned)]  # fmt: skip
     assert ids[0] == ids[1] and len(ids[0]) == 3
+
+
+@pytest.mark.parametrize(("modality", "datasets"), [
+    ("mixed", ()), pytest.param("audio", ("small", "large"), marks=pytest.mark.thorough),
+    pytest.param("video", ("films",), marks=pytest.mark.thorough),
+    pytest.param("text", ("small",), marks=pytest.mark.thorough),
+])  # fmt: skip
+def test_the_line_that_pruning_tells_makes_rows_of_a_modality(
+    store: Path, modality: str, datasets: tuple[str, ...]
+) -> None:
+    made = cli(*shlex.split(export_command(modality, datasets=datasets, rows=3))[1:], "--store", store)
+    assert made.returncode == 0, made.stderr
+    source = Source.open(modality, name_of(modality), store=store, allow_held_out=False)
+    assert all(each.row is not None for each in source.rows())
+
+
+def test_a_video_whose_sound_is_heard_in_it_is_a_row_of_both(tmp_path: Path) -> None:
+    """Its sample is called `video`: its row would be refused among videos, and missed among rows of both."""
+    films = [{"id": f"f{n}", "video": str(video(tmp_path / f"{n}.mp4", seed=n, with_sound=n == 0)),
+              "captions": ["a film"], "task": "captioning", "language": "en"} for n in range(2)]  # fmt: skip
+    store = bring_in(tmp_path / "store", "films", films, tmp_path)
+    result = triptych.export("calibration", av="in-video", store=store)
+    assert result.version.manifest["counts"] == {"silent_video": 1, "written": 1}
+    (row,) = read_lines(result.version.path / "mixed.jsonl")
+    assert row["modality"] == "mixed" and row["audio_tokens"] > 0 and not (result.version.path / "video.jsonl").exists()
+    assert not list(validate_file(result.version.path / "mixed.jsonl", "calibration"))
 
 
 def test_a_version_is_moved_and_made_again(store: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from triptych.trainers.phoneme.decoding import Goodness, Heard, SaidPhone
+from triptych.trainers.phoneme.decoder import Goodness, Heard, SaidPhone
 from triptych.trainers.phoneme.pronunciation import assess
 
 SILENCE = {"sil"}
@@ -24,6 +24,9 @@ def heard(text: str, goods: str = "") -> Heard:
         ("sh iy", "sh sil iy", (2, 0, 0, 0, 1, 0), (1.0, 1.0, 0.0)),  # a pause in the only place
         ("sh iy hh", "sil sh iy hh sil", (3, 0, 0, 0, 0, 0), (1.0, 1.0, 1.0)),  # before and after it is none
         ("b ah t er", "b b ah t er", (4, 0, 0, 1, 0, 1), (4 / 5, 1.0, 3 / 4)),  # a stammer
+        ("b ah", "b b b ah", (2, 0, 0, 2, 0, 2), (2 / 4, 1.0, 1 / 3)),  # and again
+        ("b ah", "b t t ah", (2, 0, 0, 2, 0, 1), (2 / 4, 1.0, 2 / 3)),  # of two that are too many one is the other's
+        ("b b", "b b", (2, 0, 0, 0, 0, 0), (1.0, 1.0, 1.0)),
         ("sh iy", "sil", (0, 0, 2, 0, 0, 0), (None, 0.0, None)),
         ("sh", "sil", (0, 0, 1, 0, 0, 0), (None, 0.0, None)),  # a phone that was heard as silence is left out
         ("sil", "sh", (0, 0, 0, 1, 0, 0), (0.0, None, None)),

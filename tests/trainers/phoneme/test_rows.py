@@ -21,7 +21,7 @@ from triptych.trainers.data.training_row import TrainingRow
 from triptych.trainers.data.training_rows import TrainingRows
 from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Turn
 from triptych.trainers.phoneme.phone_rows import PhoneEncoder
-from triptych.trainers.phoneme.vocabulary import PhoneVocabulary
+from triptych.trainers.phoneme.vocabulary import PhoneVocabulary, Said
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -50,6 +50,29 @@ def test_phones_are_those_of_the_rows_in_the_order_in_which_they_come(rows: Trai
     often = PhoneVocabulary.of_export(rows, min_freq=4)
     assert set(often.phones) == {phone for phone in said if said.count(phone) >= 4}
     assert set(often.rare) == set(said) - set(often.phones) == {"hh", "ae", "d"}
+
+
+def test_words_of_another_view_are_no_phones(
+    rows: TrainingRows, whisper: Path, language_model: Callable[[str], Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    from pydantic import ValidationError
+    from support.training_runs import phoneme_config
+    from triptych.trainers.phoneme.base import vocabulary_of
+
+    folder = language_model("tied")
+    config = phoneme_config(folder, whisper, tmp_path)
+    assert vocabulary_of(config, rows, folder) == PhoneVocabulary.of_export(rows)
+    monkeypatch.setitem(rows.reader.version.manifest, "view", "msswift")
+    with pytest.raises(UsageError, match="rows of the view msswift, not of phones"):
+        vocabulary_of(config, rows, folder)
+    made = PhoneVocabulary.of_export(rows)
+    made.save(tmp_path / "own", made.extended(folder))
+    own = {"model": {"base_model": str(folder), "tokenizer": str(tmp_path / "own")}}
+    assert vocabulary_of(phoneme_config(folder, whisper, tmp_path, **own), rows, folder) == made
+    with pytest.raises(ValidationError, match="was built already"):
+        phoneme_config(folder, whisper, tmp_path, **own, phoneme={"min_freq": 2})
+    with pytest.raises(UsageError, match="how a token of phones is written"):
+        PhoneVocabulary.of_export(rows, said=Said({"a><ph_b": 1}, "own", ()))
 
 
 def test_a_phone_is_one_token_and_no_part_of_words(

@@ -28,7 +28,7 @@ VALUES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["tied", "untied"])
+@pytest.fixture(scope="module", params=["untied", pytest.param("tied", marks=pytest.mark.thorough)])
 def run(
     request: pytest.FixtureRequest, phone_store: Path, whisper: Path, language_model: Callable[[str], Path],
     tmp_path_factory: pytest.TempPathFactory,
@@ -57,7 +57,10 @@ def run(
     assert all(set(line["losses"]) == {"phones", "ctc"} for line in lines if "losses" in line)
     assert {"validation_loss", "validation_accuracy"} <= set(told["scores"])
     record = json.loads((out / "run.json").read_text())
-    assert record["trainer"] == "phoneme" and record["about_rows"] == {"phones": 7, "phones_that_are_rare": 0}
+    assert record["trainer"] == "phoneme"
+    encoder = {"name": "whisper", "licence": "unknown"}
+    assert record["about_rows"] == {"phones": 7, "phones_that_are_rare": 0, "speech_encoder": encoder}
+    assert "| speech encoder whisper | unknown |" in (out / "README.md").read_text()
     return out
 
 
@@ -91,6 +94,13 @@ def test_the_folder_that_is_handed_on_says_the_same_and_is_a_language_model_like
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     made = triptych.train_export(run, out=tmp_path / "model", layout="vllm")
+    for name in ("projector.safetensors", "language_model/model.safetensors", "encoder/model.safetensors"):
+        path = tmp_path / "model" / name
+        written = path.read_bytes()
+        path.write_bytes(written[:-1] + bytes([written[-1] ^ 1]))
+        with pytest.raises(DamagedError, match="changed since it was written"):
+            triptych.phoneme_infer(tmp_path / "model", export="phones-test", store=phone_store)
+        path.write_bytes(written)
     assert made.equality.difference == 0.0 and made.equality.rounding < 1e-5
     asked = {"export": "phones-test", "store": phone_store, "pronunciation": True}
     here, there = triptych.phoneme_infer(run, **asked), triptych.phoneme_infer(tmp_path / "model", **asked)

@@ -164,7 +164,14 @@ def test_what_cannot_be_pruned_is_refused_before_anything_is_read(
         ({"part": "1/2"}, "nothing can be pruned"),
         ({"part": "3/2", "output": None, "report": tmp_path}, "write it as 1/4"),
         ({"output": None}, "nothing is to be written"),
-        ({"output": moe}, "not empty"),
+        ({"output": moe}, "is in the folder of the model"),
+        ({"output": moe / "pruned"}, "is in the folder of the model"),
+        ({"output": rows.parent}, "not empty"),
+        ({"output": rows / "pruned"}, "is a file"),
+        ({"report": rows}, "is a file"),
+        ({"report": tmp_path / "out" / "report"}, "is in output="),
+        ({"part": "²/4", "output": None, "report": tmp_path}, "write it as 1/4"),
+        ({"joint_lambda": float("inf")}, "expected a finite number"),
         ({"text": tmp_path / "none.jsonl"}, "no such file"),
         ({"layout": "gguf"}, "takes transformers or vllm"),
     ):
@@ -183,7 +190,12 @@ def test_a_base_that_lacks_an_expert_is_damaged(moe: Path) -> None:
 
 
 def test_experts_of_all_layers_are_ranked_together_for_a_report(of_text: Pruned, moe: Path, tmp_path: Path) -> None:
-    found = triptych.prune(model=moe, scores=[of_text.result.report], scope="global", report=tmp_path / "report")
+    told: list[str] = []
+    found = triptych.prune(
+        model=moe, scores=[of_text.result.report], scope="global", report=tmp_path / "report", tell=told.append
+    )
+    assert any("for the report alone" in each for each in told)
+    assert "on average, for this report alone" in (tmp_path / "report" / "report.html").read_text()
     assert found.output is None
     assert sum(map(len, found.kept)) == 8
     assert all(len(layer) >= 2 for layer in found.kept)

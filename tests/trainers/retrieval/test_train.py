@@ -58,6 +58,17 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(
         assert (again.folder / name).read_bytes() == (run.folder / name).read_bytes()
 
 
+def test_a_text_model_may_be_moved_and_not_be_another(run: Any) -> None:
+    from triptych.trainers.runs.loop.identity import check_same
+
+    state = json.loads((run.folder / "checkpoints" / "step-000006" / "run_state.json").read_text(encoding="utf-8"))
+    then = state["identity"]
+    moved = {**then["config"], "retrieval": {**then["config"]["retrieval"], "text_model": "elsewhere"}}
+    check_same(then, {**then, "config": moved})
+    with pytest.raises(UsageError, match="not the run"):
+        check_same(then, {**then, "model": "another text encoder"})
+
+
 def test_terms_are_found_in_a_recording(run: Any, chunks: Path, tmp_path: Path) -> None:
     from support.imported import noise, sound
 
@@ -87,6 +98,37 @@ def test_an_encoder_that_changed_is_refused(run: Any, tmp_path: Path) -> None:
         Retriever.open(tmp_path)
 
 
+def test_files_of_another_retriever_are_refused(run: Any, tmp_path: Path) -> None:
+    import shutil
+
+    from triptych.errors import DamagedError
+    from triptych.trainers.retrieval.search.retriever import Retriever
+
+    for name in ("glossary_terms.json", "glossary.faiss", "projections.safetensors"):
+        folder = Path(shutil.copytree(run.retriever, tmp_path / name))
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+        with pytest.raises(DamagedError, match=f"{name}: changed since it was written"):
+            Retriever.open(folder)
+
+
+def test_another_glossary_is_read_as_the_terms_of_training_were(run: Any, tmp_path: Path) -> None:
+    import shutil
+
+    from triptych.trainers.retrieval.search.retriever import Retriever
+
+    shutil.copytree(run.retriever, tmp_path / "retriever")
+    path = tmp_path / "retriever" / "retriever.json"
+    told = json.loads(path.read_text(encoding="utf-8")) | {"text_field": "short_description"}
+    path.write_text(json.dumps(told), encoding="utf-8")
+    by_term = Retriever.open(run.folder, glossary={"a city": {}}).index.index.reconstruct(0)
+    by_text = Retriever.open(tmp_path, glossary={"lima": {"short_description": "A city"}}).index.index.reconstruct(0)
+    assert by_term.tolist() == by_text.tolist()
+    with pytest.raises(UsageError, match="1 terms have no short_description: 'quito'"):
+        Retriever.open(tmp_path, glossary={"lima": {"short_description": "a city"}, "quito": {}})
+
+
 def test_a_term_without_a_description_is_refused(short: Path, chunks: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'bern'"):
         train(short, chunks, tmp_path / "run", retrieval__text_field="short_description")
@@ -113,4 +155,8 @@ def test_terms_that_only_tests_name_are_no_near_terms_of_training(chunks: Path) 
     from triptych.trainers.retrieval.term_rows import TermRows
 
     rows = TermRows.open("chunks", store=Store.open(chunks))
-    assert [rows.glossary[number] for number in candidates_of(rows, rows.of("train"))] == ["bern", "oslo", "paris"]
+    assert [rows.glossary[number] for number in candidates_of(rows, rows.of("train"), rows.alike("term"))] == [
+        "bern",
+        "oslo",
+        "paris",
+    ]

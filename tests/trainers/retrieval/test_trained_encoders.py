@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import triptych
+from support import training_runs
 from support.imported import noise, sound
 from triptych.errors import UsageError
+from triptych.trainers.retrieval.config import ContrastiveConfig
+from triptych.trainers.runs.options import TrainOptions, configuration
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("faiss")
@@ -62,7 +65,7 @@ def test_a_retriever_hears_and_reads_with_what_was_trained(
     from triptych.trainers.retrieval.search.retriever import Retriever
 
     terms = ["bern", "geneva", "oslo", "paris"]
-    read_again = Retriever.open(adapted.folder, glossary=terms)
+    read_again = Retriever.open(adapted.folder, glossary={term: {} for term in terms})
     kept = Retriever.open(adapted.folder)
     clip = noise(2, seed=5)
 
@@ -111,3 +114,24 @@ def test_a_control_by_random_weights_stands_beside_the_scores(
     assert json.loads(settings.read_text(encoding="utf-8"))["random_seed"] == 42
     page = (run.folder / "scores.html").read_text(encoding="utf-8")
     assert "random encoder: all" in page and "nothing said, of clips without terms" in page
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", [{}, LORA, LAYERS], ids=["frozen", "adapters", "layers"])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_files(
+    mode: dict[str, str], short: Path, chunks: Path, tmp_path: Path
+) -> None:
+    values = VALUES | mode | {"training.epochs": "8", "logging.save_steps": "2"}
+    configs = []
+    for name in ("whole", "parts"):
+        options = TrainOptions.of(model=str(short), output_dir=tmp_path / name, values=values)
+        configs.append(configuration(ContrastiveConfig, options, "chunks").config)
+    training_runs.train(configs[0], chunks)
+    counts = training_runs.killed(configs[1], chunks, kills=10, seed=1)
+
+    assert sum(counts.values()) == 10
+    names = ["checkpoints/step-000016/weights.safetensors", "retriever/projections.safetensors",
+             "retriever/glossary.faiss", "retriever/scores.json"]  # fmt: skip
+    names += ["retriever/encoders.safetensors"] if mode else []
+    for name in names:
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -16,7 +16,7 @@ from triptych.trainers.models.adapters import Lora, add_adapters
 from triptych.trainers.models.model_files import fingerprint
 from triptych.trainers.models.stages import plan_adapters, plan_stages
 from triptych.trainers.models.weights import save_weights, trained_parameters
-from triptych.trainers.serving.layouts import Layout, stored_tensors
+from triptych.trainers.serving.layouts import Layout, stored_tensors, weight_names
 from triptych.trainers.serving.merge import find_checkpoint, merge, merge_run
 
 EXPERTS = Lora(
@@ -319,3 +319,26 @@ def test_a_base_that_is_not_found_from_here_is_asked_for(run: Callable[..., Path
     with pytest.raises(UsageError, match="the base of the run, models/elsewhere/base, is not here") as caught:
         merge_run(folder, tmp_path / "merged")
     assert "--base PATH" in str(caught.value.hint)
+
+
+def test_files_of_weights_are_those_that_are_loaded_and_lie_in_the_folder(tmp_path: Path) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    for named, why in (("../other.safetensors", "is no file of this folder"), (["a"], "unhashable")):
+        index.write_text(json.dumps({"weight_map": {"a": named}}), encoding="utf-8")
+        with pytest.raises(DamagedError, match=why):
+            weight_names(tmp_path)
+    index.write_text('{"weight_map": {"a": "b.safetensors"}}', encoding="utf-8")
+    assert weight_names(tmp_path) == ("b.safetensors",)
+    (tmp_path / "model.safetensors").touch()  # transformers reads it, whatever an index beside it says
+    assert weight_names(tmp_path) == ("model.safetensors",)
+
+
+def test_experts_of_a_layer_in_one_tensor_are_not_for_vllm(omni_thinker: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    layout = Layout.read(omni_thinker)
+    layout.check_for("transformers")
+    name = "thinker.model.layers.0.mlp.experts.gate_up_proj"
+    fused = replace(layout, prefix="thinker.", stored={name: next(iter(layout.stored.values()))})
+    with pytest.raises(UsageError, match="holds all experts of a layer"):
+        fused.check_for("vllm")

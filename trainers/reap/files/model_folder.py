@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....errors import DamagedError
+from ....errors import DamagedError, UsageError
+from ....shards.store.lock import claim
 from ...models.training_model import Loading, TrainingModel, device_of, load_for_training
 from ...serving.equality import prompt_with_sound
 from ...serving.layouts import stored_tensors
@@ -56,24 +58,61 @@ def write_model(
         How far their logits differ, of the largest.
     """
     slices = slices_of(stored_tensors(base), sums.layers, sums.experts, kept)
-    check_room(base, out, slices)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    check_room(out, slices)
+    with _partial(out.resolve()) as partial:
         left_out = copy_rest(base, partial)
         write_slices(base, partial, slices)
         write_config(partial, experts=sums.experts, count=len(kept[0]))
-        told = {**manifest, "left_out": list(left_out)}
+        told = {**manifest, "left_out": list(left_out), "base_pruning": _pruning_of(base)}
         (partial / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         difference = _held_against(partial, expected)
-        partial.chmod(0o755)  # a temporary folder is its owner's alone
-        if out.is_dir():
-            out.rmdir()
-        partial.rename(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        try:
+            # An empty folder gives way.
+            partial.rename(out.resolve())
+        except OSError as error:
+            raise UsageError(
+                f"--output {out}: the pruned model cannot get this name: {error.strerror}.",
+                hint="the same command with another --output; nothing is measured again with the same --report",
+            ) from error
     return difference
+
+
+@contextmanager
+def _partial(out: Path) -> Iterator[Path]:
+    """A folder beside a place, held by this process; what a process that was killed left in it is removed.
+
+    Raises:
+        UsageError: Another process writes there.
+    """
+    partial = out.with_name(f".{out.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    handle = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # One that another process held may have got its name meanwhile: then it is not there any more.
+        if not claim(handle) or not partial.exists() or not os.path.samestat(partial.stat(), os.fstat(handle)):
+            raise UsageError(
+                f"--output {out}: another process is writing it.", hint="wait for it, or name another folder"
+            )
+        try:
+            for each in partial.iterdir():
+                shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    finally:
+        os.close(handle)
+
+
+def _pruning_of(base: Path) -> Any:
+    """What was pruned of the base itself before; None: nothing that it tells of."""
+    path = base / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: invalid JSON: {error}.", hint="remove it") from error
 
 
 def _held_against(pruned: Path, expected: Expected) -> float:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DamagedError, UsageError
-from ...serving.layouts import INDEX, SINGLE, StoredTensor, weight_names
+from ...serving.layouts import INDEX, SINGLE, StoredTensor, stored_tensors, weight_names
 from ..criteria import Kept
 
 _LAYER = re.compile(r"(?P<before>(?:thinker\.)?model\.(?:language_model\.)?layers\.)(?P<layer>\d+)\.mlp\.(?P<what>.*)")
@@ -111,7 +111,7 @@ def write_slices(base: Path, folder: Path, slices: Mapping[str, Slice]) -> None:
         if tensors or file == SINGLE:
             _write_file(folder / file, base / file, tensors)
     index = base / INDEX
-    if index.is_file():
+    if index.is_file() and SINGLE not in by_file:
         told = json.loads(index.read_text(encoding="utf-8"))
         told["weight_map"] = {name: each.stored.file.name for name, each in sorted(slices.items())}
         told["metadata"] = {**(told.get("metadata") or {}), "total_size": sum(each.size for each in slices.values())}
@@ -200,12 +200,19 @@ def write_config(folder: Path, *, experts: int, count: int) -> None:
     path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def check_room(base: Path, out: Path, slices: Mapping[str, Slice]) -> None:
-    """Raise UsageError if the folder is taken, or its disk is too full."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"--output {out} is there and not empty.", hint="name another folder, or remove it")
-    if out.resolve() == base.resolve():
-        raise UsageError(f"--output {out} is the model itself.")
+def check_files(base: Path, out: Path, layers: Sequence[int], experts: int, count: int) -> None:
+    """Raise what writing a model with so many experts in each layer would raise: of the base's files, or of the disk.
+
+    Raises:
+        UsageError: The disk is too full.
+        DamagedError: The files lack something, or have it in another shape.
+    """
+    any_kept = (tuple(range(count)),) * len(layers)
+    check_room(out, slices_of(stored_tensors(base), layers, experts, any_kept))
+
+
+def check_room(out: Path, slices: Mapping[str, Slice]) -> None:
+    """Raise UsageError if the disk is too full."""
     needed = sum(each.size for each in slices.values())
     place = next(each for each in (out.absolute(), *out.absolute().parents) if each.exists())
     free = shutil.disk_usage(place).free

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..criteria import Kept, kept_by_modality, lost, reap
 from ..scores.calibration import OTHER
+from ..scores.calibration_rows import Calibrated
 from ..scores.capture import TOKENS
-from ..scores.expert_sums import AUDIO, MIXED, PANELS, TEXT, VIDEO, ExpertSums, Stratum
+from ..scores.expert_sums import AUDIO, MIXED, PANELS, VIDEO, ExpertSums, Stratum
+from ..scores.export_command import export_command, name_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +108,9 @@ class Coverage:
         return sum(map(len, self.below))
 
 
-def coverage(sums: ExpertSums, kept: Kept, *, count: int, least: int, is_omni: bool) -> Coverage:
+def coverage(
+    sums: ExpertSums, kept: Kept, *, count: int, least: int, is_omni: bool, calibrated: Calibrated | None = None
+) -> Coverage:
     """Report what was measured.
 
     Args:
@@ -114,6 +118,7 @@ def coverage(sums: ExpertSums, kept: Kept, *, count: int, least: int, is_omni: b
         count: How many a modality would keep in a layer.
         least: Tokens below which an expert is named.
         is_omni: Whether the model hears and sees.
+        calibrated: Which rows were measured; None: it is not known.
     """
     total = sums.total()
     tokens = total[..., TOKENS]
@@ -125,7 +130,7 @@ def coverage(sums: ExpertSums, kept: Kept, *, count: int, least: int, is_omni: b
         below=below, unseen=_named(tokens == 0), needs=needs, overlap=_overlap(needs, kept),
         advice=_advice(sums, tokens, least=least, is_omni=is_omni), warnings=(),
     )  # fmt: skip
-    return _with_warnings(found, sums, is_omni=is_omni)
+    return _with_warnings(found, sums, is_omni=is_omni, calibrated=calibrated)
 
 
 def _named(wanted: Any) -> Kept:
@@ -188,7 +193,7 @@ def _advice(sums: ExpertSums, tokens: Floats, *, least: int, is_omni: bool) -> t
             if modality not in there:
                 found.append(Advice(
                     f"rows of the modality {modality}", 0, None,
-                    f"triptych export calibration --split train --modality {modality}",
+                    export_command(modality),
                 ))  # fmt: skip
     if not thin.any():
         return tuple(found)
@@ -199,23 +204,20 @@ def _advice(sums: ExpertSums, tokens: Floats, *, least: int, is_omni: bool) -> t
         if reached.any():
             rows = np.ceil((least - tokens[reached]) / rate[reached]).max()
             ranked.append((int(reached.sum()), int(rows), stratum))
+    datasets: dict[str, set[str]] = {}
+    for stratum in sums.of:
+        datasets.setdefault(stratum.modality, set()).add(stratum.dataset)
     for experts, rows, stratum in sorted(ranked, key=lambda each: (-each[0], each[1], each[2]))[:SHOWN_STRATA]:
+        # Of all datasets that were measured: the export takes the place of the one that was read.
+        own = datasets[stratum.modality]
         found.append(Advice(
             f"rows of {stratum.dataset}, {stratum.language}, {stratum.task} ({stratum.modality})", experts, rows,
-            _command(stratum, sums.rows[stratum] + rows),
+            export_command(stratum.modality, datasets=() if OTHER in own else own, rows=sums.rows[stratum] + rows),
         ))  # fmt: skip
     return tuple(found)
 
 
-def _command(stratum: Stratum, rows: int) -> str:
-    """What to type for so many rows of a stratum. The view `calibration` has no rows of text alone."""
-    view = "conversation" if stratum.modality == TEXT else "calibration"
-    dataset = "" if stratum.dataset == OTHER else f" --dataset {stratum.dataset}"
-    many = f" --samples {rows}" if stratum.modality == TEXT else f" --per-stratum {rows}"
-    return f"triptych export {view} --split train --modality {stratum.modality}{dataset}{many}"
-
-
-def _with_warnings(found: Coverage, sums: ExpertSums, *, is_omni: bool) -> Coverage:
+def _with_warnings(found: Coverage, sums: ExpertSums, *, is_omni: bool, calibrated: Calibrated | None) -> Coverage:
     there = {stratum.modality for stratum in sums.of}
     warnings: list[str] = []
     if is_omni:
@@ -224,11 +226,14 @@ def _with_warnings(found: Coverage, sums: ExpertSums, *, is_omni: bool) -> Cover
         }  # fmt: skip
         for what, is_lacking in lacking.items():
             if is_lacking:
-                flag = "--video" if what == "pictures" else "--audio"
+                missing = VIDEO if what == "pictures" else AUDIO
                 warnings.append(
                     f"no calibration row has {what}: experts that only {what} need score next to nothing and are"
-                    f" pruned first; add {flag} NAME (triptych export calibration)"
+                    f" pruned first; add --{missing} {name_of(missing)} ({export_command(missing)})"
                 )
+    for each in () if calibrated is None else calibrated.repeats:
+        warnings.append(f"{each.rows:,} {each.modality} rows are the same as earlier ones (the first: {each.first}):"
+                        " what they reach counts twice")  # fmt: skip
     unseen = sum(map(len, found.unseen))
     everything = found.experts * len(found.layers)
     if unseen:

@@ -10,22 +10,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ....shards.exports.versions import Version
+from ....shards.split_roles import is_held_out
 from ....shards.store.store import Store
 from ...data.bad_rows import BadRow
 from ...data.row_turns import form_of, row_of
 from ...data.training_row import TrainingRow
 from ...data.training_rows import TrainingRows
 from ...data.turns import Clip, Picture, Video
-from .expert_sums import AUDIO, MIXED, TEXT, VIDEO, Stratum
+from .expert_sums import AUDIO, MIXED, MODALITIES, TEXT, VIDEO, Stratum
+from .export_command import export_command, name_of
 
 OTHER = "other"
 """The dataset and the task of rows that do not say them."""
+IMAGE = "image"
+"""A modality that rows may have and that nothing is calibrated on."""
+_ALLOW = "--allow-held-out"
 _SAYS = {TEXT: "text alone", AUDIO: "sound and no picture", VIDEO: "pictures and no sound", MIXED: "both"}
 
 
@@ -62,7 +67,7 @@ class Source:
     _export: TrainingRows | None = None
     _file: Path | None = None
     _sound_in_videos: bool = False
-    _has_modality: bool = field(default=False)
+    _allow_held_out: bool = False
 
     @classmethod
     def open(cls, modality: str, named: str, *, store: Store | Path | str | None, allow_held_out: bool) -> Source:
@@ -74,31 +79,36 @@ class Source:
         """
         path = Path(named).expanduser()
         if path.is_file() or path.suffix in (".json", ".jsonl"):
-            source = cls._of_file(modality, path)
+            source = cls._of_file(modality, path, allow_held_out=allow_held_out)
         else:
-            rows = TrainingRows.open(named, store=store, allow_held_out=allow_held_out)
+            rows = TrainingRows.open(named, store=store, allow_held_out=allow_held_out, flag=_ALLOW)
             source = cls(modality, rows.where, rows.reader.content_sha256, rows)
         first = next(source._values(), None)
         if first is None:
             flag = f"--{modality} {named}"
             raise UsageError(
                 f"{flag}: it has no rows of the modality {modality}.",
-                hint=f"triptych export calibration --modality {modality}, or leave --{modality} out",
+                hint=f"{export_command(modality)}, and --{modality} {name_of(modality)}; or leave --{modality} out",
             )
         return source
 
     @classmethod
-    def _of_file(cls, modality: str, path: Path) -> Source:
+    def _of_file(cls, modality: str, path: Path, *, allow_held_out: bool) -> Source:
         if not path.is_file():
             raise UsageError(f"--{modality} {path}: there is no such file.")
         digest = hashlib.sha256()
         with path.open("rb") as file:
             while block := file.read(1024 * 1024):
                 digest.update(block)
-        manifest = path.parent / "manifest.json"
-        told = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-        in_video = isinstance(told, dict) and bool((told.get("sound_of_videos") or {}).get("in-video"))
-        return cls(modality, str(path), digest.hexdigest(), None, path, in_video)
+        told = _manifest_beside(path)
+        held_out, sounds = told.get("held_out_rows"), told.get("sound_of_videos")
+        if isinstance(held_out, int) and held_out and not allow_held_out:
+            raise UsageError(
+                f"--{modality} {path}: {held_out:,} rows of its export are of validation or test splits.",
+                hint=f"export it again with --split train; to take them: {_ALLOW}",
+            )
+        in_video = isinstance(sounds, dict) and bool(sounds.get("in-video"))
+        return cls(modality, str(path), digest.hexdigest(), None, path, in_video, allow_held_out)
 
     @property
     def version(self) -> Version | None:
@@ -120,8 +130,14 @@ class Source:
     def _values(self) -> Iterator[tuple[dict[str, Any], int]]:
         """The columns of each row of the modality, and its line."""
         for values, place in self._lines():
-            if values.get("modality", self.modality) == self.modality:
+            modality = values.get("modality", self.modality)
+            if modality == self.modality:
                 yield values, place
+            elif self._file is not None and modality not in (*MODALITIES, IMAGE):
+                raise DamagedError(
+                    f"{self._file}:{place + 1}: column modality: expected {', '.join(MODALITIES)}, got {modality!r}.",
+                    hint="correct it, or remove the column: then every row is read",
+                )
 
     def _lines(self) -> Iterator[tuple[dict[str, Any], int]]:
         if self._export is not None:
@@ -135,7 +151,7 @@ class Source:
                     continue
                 try:
                     values = json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise DamagedError(f"{self._file}:{place + 1}: invalid JSON: {error}.") from error
                 if not isinstance(values, dict):
                     raise DamagedError(f"{self._file}:{place + 1}: expected an object, got {type(values).__name__}.")
@@ -155,6 +171,10 @@ class Source:
         return CalibrationRow(number, identity, stratum, row)
 
     def _read(self, values: Mapping[str, Any]) -> TrainingRow:
+        split = values.get("split")
+        if isinstance(split, str) and is_held_out(split) and not self._allow_held_out:
+            raise BadRow("held_out", f"column split: {split}: what a model is tested on must not choose its experts;"
+                                     f" to take it: {_ALLOW}")  # fmt: skip
         form = form_of(set(values))
         if form is None:
             raise BadRow("no_conversation", f"columns {', '.join(values)}: it is no conversation with an answer")
@@ -166,6 +186,22 @@ class Source:
             return value if isinstance(value, str) and value else default
 
         return Stratum(self.modality, named("dataset", OTHER), named("language", "und"), named("task", OTHER))
+
+
+def _manifest_beside(path: Path) -> dict[str, Any]:
+    """What the export says that a file is of; nothing, if it is of none.
+
+    Raises:
+        DamagedError: It cannot be read.
+    """
+    manifest = path.parent / "manifest.json"
+    if not manifest.is_file():
+        return {}
+    try:
+        told = json.loads(manifest.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{manifest}: invalid JSON: {error}.", hint=f"copy {path.name} elsewhere") from error
+    return told if isinstance(told, dict) else {}
 
 
 def modality_of(row: TrainingRow) -> str:

@@ -195,10 +195,12 @@ class State:
                 about = json.loads(str(held["about"]))
                 values, largest = held["sums"], held["largest"]
             sums = ExpertSums(tuple(about["layers"]), about["experts"], about["top_k"])
+            if len(about["strata"]) and values.shape != (len(about["strata"]), len(sums.layers), sums.experts, 4):
+                raise ValueError(f"sums of the shape {values.shape}")
             for place, (*names, tokens, rows) in enumerate(about["strata"]):
                 sums.add(Stratum(*names), values[place], tokens=tokens, rows=rows)
             sums.largest = largest if about["has_largest"] else None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise DamagedError(
                 f"{path}: the scores cannot be read: {error}.", hint="remove it, and they are measured again"
             ) from error

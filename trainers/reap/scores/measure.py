@@ -155,7 +155,7 @@ def _add(state: State, source: Source, batch: _Batch, settings: PassSettings) ->
     if not batch.left_out:
         return
     if settings.bad_rows != LEAVE_OUT:
-        raise BadRows(source.name, batch.left_out)
+        raise BadRows(source.name, batch.left_out, flag="--bad-rows leave_out")
     state.left_out += [[source.modality, each.id, each.reason, each.detail] for each in batch.left_out]
 
 
@@ -234,6 +234,25 @@ def hidden_states(model: Any, inputs: dict[str, Any]) -> Any:
     return model.model(**{name: each for name, each in inputs.items() if name != "labels"})[0]
 
 
+def _check_finite(found: Any, batch: _Batch, capture: Capture) -> None:
+    """Refuse sums that are no numbers: they would hide in a score, or leave the choice to chance.
+
+    Raises:
+        TriptychError: The outputs of a layer are infinite, or not a number.
+    """
+    import numpy as np
+
+    is_finite = np.isfinite(found).all(axis=(0, 2, 3))
+    if is_finite.all():
+        return
+    more = f" and the {len(batch.rows) - 1:,} beside it" if len(batch.rows) > 1 else ""
+    raise TriptychError(
+        f"layer {capture.layers[int(np.argmin(is_finite))].index}: what its experts make of row {batch.rows[0].id}"
+        f"{more} is not finite: nothing can be scored.",
+        hint="--dtype fp32 or bf16, whose numbers reach further than those of fp16; or the weights are damaged",
+    )
+
+
 def _pass(
     sums: ExpertSums, loaded: TrainingModel, encoder: ConversationEncoder, batch: _Batch, capture: Capture,
     check: SoundCheck,
@@ -257,6 +276,7 @@ def _pass(
         ) from error
     check.check(inputs)
     found, largest = capture.take()
+    _check_finite(found, batch, capture)
     for group, stratum in enumerate(strata):
         lengths = [
             len(encoded) for row, encoded in zip(batch.rows, batch.encoded, strict=True) if row.stratum == stratum

@@ -8,6 +8,7 @@ which makes vectors itself, is in `sonar.py`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,9 +108,26 @@ class TextEncoder:
     width: int
     revision: str
 
+    @property
+    def longest(self) -> int:
+        """The most tokens of a text."""
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        return min(int(self.tokenizer.model_max_length), *([] if positions is None else [int(positions)]), sys.maxsize)
+
     def inputs(self, texts: Sequence[str]) -> dict[str, Any]:
-        """What the model takes of texts: `input_ids` and `attention_mask`."""
+        """What the model takes of texts: `input_ids` and `attention_mask`.
+
+        Raises:
+            UsageError: One has more tokens than the model reads.
+        """
         given = self.tokenizer([text.lower() for text in texts], return_tensors="pt", padding=True)
+        counts = given["attention_mask"].sum(1)
+        if int(counts.max()) > self.longest:
+            text = texts[int(counts.argmax())]
+            raise UsageError(
+                f"a text of {int(counts.max()):,} tokens; the encoder of texts reads {self.longest:,}: {text!r:.80}.",
+                hint="shorten it in the glossary, or name another encoder: retrieval.text_model",
+            )
         return {name: given[name] for name in ("input_ids", "attention_mask")}
 
     def vectors(self, texts: Sequence[str]) -> Vectors:

@@ -68,22 +68,21 @@ class NearTerms:
         self.index = GlossaryIndex.of([str(number) for number in self.candidates], found)
 
     def inputs(self, model: Any, audio: Any, own: Any) -> dict[str, Any]:
-        """The terms near to any clip of a batch as the model takes them, and which clip names which.
+        """The terms near to any clip of a batch as the model takes them, without those that the batch names itself.
 
         Args:
             audio: The clips' vectors.
             own: The rows in the glossary of each clip's own terms, filled up with -1.
         """
-        import torch
-
         if self.index is None:
             self.refresh(model)
         assert self.index is not None
         places, _ = self.index.nearest(audio.detach().float().cpu().numpy(), self.count + own.shape[1])
-        numbers = sorted({self.candidates[place] for row in places.tolist() for place in row if place >= 0})
-        near = torch.tensor(numbers, device=own.device)
-        moved = {key: value.to(own.device) for key, value in named(NEAR, self.terms.of(numbers)).items()}
-        return moved | {"names_near": (own[:, None, :] == near[None, :, None]).any(-1)}
+        there = {self.candidates[place] for row in places.tolist() for place in row if place >= 0}
+        numbers = sorted(there.difference(own.flatten().tolist()))
+        if not numbers:
+            return {}
+        return {key: value.to(own.device) for key, value in named(NEAR, self.terms.of(numbers)).items()}
 
     # ---- checkpoints
 

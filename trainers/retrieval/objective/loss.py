@@ -118,7 +118,7 @@ class Glossary(Protocol):
     """Where near terms are looked for."""
 
     def inputs(self, model: Any, audio: Any, own: Any) -> dict[str, Any]:
-        """The terms near to any clip of a batch as the model takes them, and `names_near`, which clip names which."""
+        """The terms near to any clip of a batch as the model takes them, without those that any clip of it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +160,9 @@ class ContrastiveLoss:
         # Clips without terms have a loss of their own; here a term is told from the clips that name others.
         found[AUDIO_TERM] = info_nce(terms[is_named], names[is_named], settings.temperature).mean
         others, is_own = terms, names
-        if self.glossary is not None:
-            near = self.glossary.inputs(model, audio, inputs["own"])
+        if self.glossary is not None and (near := self.glossary.inputs(model, audio, inputs["own"])):
             others = torch.cat([terms, audio @ model(near)[NEAR].T], 1)
-            is_own = torch.cat([names, near["names_near"]], 1)
+            is_own = torch.nn.functional.pad(names, (0, others.shape[1] - names.shape[1]))
         if bool((~is_named).any()):
             found[NO_TERM] = no_term_loss(others[~is_named], settings.no_term_margin)
         if self.near is not None and bool(is_named.any()):

@@ -14,7 +14,6 @@ from .metrics import TOP, RetrievalScores, score
 
 if TYPE_CHECKING:
     from ..model.model_inputs import Given
-    from ..term_rows import TermRow
 
 SCORES = "scores.json"
 CONTROL = "random_control"
@@ -27,6 +26,7 @@ class RetrievalMeasure:
 
     Attributes:
         role: `validation` or `test`.
+        named: The terms that each clip names.
         audio: What the model takes of each clip.
         terms: The glossary that is searched, and what the model takes of it: `given`.
         seen: Terms that training clips name.
@@ -34,7 +34,7 @@ class RetrievalMeasure:
     """
 
     role: str
-    rows: Sequence[TermRow]
+    named: Sequence[Sequence[str]]
     audio: Given
     terms: Sequence[str]
     given: Given
@@ -45,23 +45,27 @@ class RetrievalMeasure:
 
     def scores(self, model: Any) -> RetrievalScores:
         return score(
-            projected(model, self.audio, AUDIO), [row.terms for row in self.rows], self.terms,
+            projected(model, self.audio, AUDIO), self.named, self.terms,
             projected(model, self.given, TEXT), seen=self.seen, threshold=self.threshold, seed=self.seed,
         )  # fmt: skip
 
     def __call__(self, model: Any) -> list[Measurement]:
         found = self.scores(model)
-        values = {f"recall@{top}": found.all.by_clip[top] for top in TOP}
+        values = {f"recall@{top}": found.all.by_clip[top] for top in TOP if found.all.terms}
         values |= {f"seen_recall@{top}": found.seen.by_term[top] for top in TOP if found.seen.terms}
         values |= {f"unseen_recall@{top}": found.unseen.by_term[top] for top in TOP if found.unseen.terms}
-        values["chance_recall@1"] = found.chance.by_clip[1]
+        if found.chance.terms:
+            values["chance_recall@1"] = found.chance.by_clip[1]
         if found.at.rejected is not None:
             values["rejected"] = found.at.rejected
-        values["right_above_threshold"] = found.at.right
+        if found.all.terms:
+            values["right_above_threshold"] = found.at.right
+        # Among as many nearest terms as there are, every term is found by any model.
+        telling = max((top for top in TOP if top < found.glossary), default=TOP[0])
         return [
             Measurement(
-                f"{self.role}_{name}", value, more_is_better=True, selects=self.selects and name == "recall@10",
-                counts={"rows": len(self.rows), "glossary": found.glossary},
+                f"{self.role}_{name}", value, more_is_better=True, selects=self.selects and name == f"recall@{telling}",
+                counts={"rows": len(self.named), "glossary": found.glossary},
             )
             for name, value in values.items()
         ]  # fmt: skip

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 TOP = (1, 5, 10)
 THRESHOLD = 0.15
 """The cosine under which the nearest term is not said: the margin of the loss on clips without terms."""
-_BLOCK = 1024
+_SIMILARITIES = 16_000_000
+"""Cosines that are held at once: 64 MB, whatever the glossary has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class RetrievalScores:
     Attributes:
         glossary: Terms that are searched.
         all, seen, unseen: Recall of all terms, of those that training has had, and of the others.
-        chance: Recall of all terms by the vectors of other clips.
+        chance: Recall of all terms by the vectors of other clips; of a single clip, of none.
         at: At the threshold that was asked for.
         sweep: At every threshold from -1 to 1.
     """
@@ -109,13 +110,13 @@ def score(
     gold = [tuple(dict.fromkeys(place[term] for term in own)) for own in named]
     heard = {place[term] for term in seen if term in place}
     nearest, cosines = _nearest(clips, glossary, max(top))
-    dealt = nearest[np.roll(np.random.default_rng(seed).permutation(len(clips)), 1)] if len(clips) else nearest
+    dealt = _dealt(nearest, seed)
     is_seen = [tuple(term for term in own if term in heard) for own in gold]
     is_unseen = [tuple(term for term in own if term not in heard) for own in gold]
     steps = np.linspace(-1, 1, 81).round(3)
     return RetrievalScores(
         glossary=len(terms), all=_recall(nearest, gold, top), seen=_recall(nearest, is_seen, top),
-        unseen=_recall(nearest, is_unseen, top), chance=_recall(dealt, gold, top),
+        unseen=_recall(nearest, is_unseen, top), chance=_recall(dealt, gold if len(clips) > 1 else (), top),
         at=_at(threshold, nearest, cosines, gold),
         sweep=tuple(_at(float(each), nearest, cosines, gold) for each in steps),
     )  # fmt: skip
@@ -125,14 +126,36 @@ def _nearest(clips: Vectors, glossary: Vectors, count: int) -> tuple[Any, Any]:
     """The places of each clip's nearest terms, nearest first, of equals the first; and the cosine of the nearest."""
     import numpy as np
 
-    found, cosines = [], []
-    for start in range(0, len(clips), _BLOCK):
-        similarity = clips[start : start + _BLOCK] @ glossary.T
-        found.append(np.argsort(-similarity, axis=1, kind="stable")[:, :count])
+    found: list[Any] = []
+    cosines: list[Any] = []
+    count = min(count, len(glossary))
+    block = max(1, _SIMILARITIES // max(1, len(glossary)))
+    for start in range(0, len(clips), block):
+        similarity = clips[start : start + block] @ glossary.T
+        found.extend(_first(row, count) for row in similarity)
         cosines.append(similarity.max(axis=1))
     if not found:
         return np.zeros((0, count), np.int64), np.zeros(0, np.float32)
-    return np.concatenate(found), np.concatenate(cosines)
+    return np.stack(found), np.concatenate(cosines)
+
+
+def _first(similarity: Any, count: int) -> Any:
+    """The places of the largest, largest first, of equals the first."""
+    import numpy as np
+
+    last = np.partition(similarity, len(similarity) - count)[len(similarity) - count]
+    places = np.flatnonzero(similarity >= last)
+    return places[np.argsort(-similarity[places], kind="stable")][:count]
+
+
+def _dealt(nearest: Any, seed: int) -> Any:
+    """What was found for another clip: of several clips none keeps its own."""
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(len(nearest))
+    found = np.empty_like(nearest)
+    found[order] = nearest[np.roll(order, 1)]
+    return found
 
 
 def _recall(nearest: Any, gold: Sequence[tuple[int, ...]], top: Sequence[int]) -> Recall:

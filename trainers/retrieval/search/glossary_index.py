@@ -140,7 +140,7 @@ class GlossaryIndex:
         return found
 
 
-_AGAIN = "build it again: triptych retrieve --glossary FILE"
+_AGAIN = "train it again; or search a glossary of your own: --glossary FILE"
 
 
 def require_faiss() -> Any:

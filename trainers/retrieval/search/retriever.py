@@ -6,18 +6,20 @@ The folder holds what was trained: projections, and the weights of encoders that
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....errors import DamagedError, UsageError
+from ....shards.media.media import hash_file
 from ...models.training_model import AUTO as BEST
 from ..model.encoders import SpeechEncoder, TextEncoder, speech_encoder, text_encoder
 from ..model.model_inputs import AUDIO, TEXT, HeldVectors, projected
 from ..model.sonar import is_sonar, sonar_encoder
 from ..model.trained_parts import SPEECH_ENCODER, TEXT_ENCODER, load_encoder, save_encoders
-from .glossary_index import AUTO, GlossaryIndex
+from ..term_rows import Entries, texts_of
+from .glossary_index import AUTO, INDEX, TERMS, GlossaryIndex
 from .long_sound import HeardTerm, terms_by_window
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class RetrieverSettings:
         threshold: The cosine under which no term is said.
         trained: Encoders that were trained: `encoders.safetensors` has their weights.
         dtype: What encoders computed in, as the configuration says it.
+        files: The SHA-256 of its files: a vector says nothing beside the weights and terms of another retriever.
     """
 
     speech: str
@@ -51,6 +54,7 @@ class RetrieverSettings:
     dimension: int
     text_field: str
     threshold: float
+    files: Mapping[str, str] = field(default_factory=dict)
     speech_tag: str | None = None
     text_tag: str | None = None
     random_seed: int | None = None
@@ -69,20 +73,28 @@ class Retriever:
     index: GlossaryIndex
 
     @classmethod
-    def open(cls, folder: Path, *, glossary: Sequence[str] | None = None, kind: str = AUTO) -> Retriever:
+    def open(cls, folder: Path, *, glossary: Entries | None = None, kind: str = AUTO) -> Retriever:
         """Open the retriever of a run.
 
         Args:
             folder: The run, or its folder `retriever`.
-            glossary: Terms to search instead of those of the run; their index is built.
+            glossary: Terms to search instead of those of the run, with their entries; their index is built of what
+                stood for terms in training, which entries have.
             kind: Of that index.
 
         Raises:
-            UsageError: The folder holds none; an encoder is not here.
+            UsageError: The folder holds none; an encoder is not here; a term has no description where one is read.
             DamagedError: A file of it is damaged, or an encoder is not the one that it was trained with.
         """
         folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
         settings = _settings(folder)
+        terms = [] if glossary is None else list(glossary)
+        texts = texts_of(
+            terms, glossary or {}, settings.text_field, where="--glossary",
+            hint=f"this retriever was trained on each term's {settings.text_field}: name a glossary that has them",
+        )  # fmt: skip
+        _check_files(folder, settings, [WEIGHTS, *([ENCODERS] if settings.trained else ()),
+                                        *((INDEX, TERMS) if glossary is None else ())])  # fmt: skip
         if is_sonar(settings.speech):
             speech: SpeechEncoder = sonar_encoder(settings.speech, download=True)  # as for its training
         else:
@@ -99,8 +111,8 @@ class Retriever:
         if TEXT_ENCODER in settings.trained:
             load_encoder(text.model, TEXT_ENCODER, folder / ENCODERS)
         model = _model(folder, settings, speech, text)
-        terms = projected(model, HeldVectors(text.vectors(glossary)), TEXT)
-        return cls(settings, speech, model, GlossaryIndex.of(glossary, terms, kind=kind))
+        vectors = projected(model, HeldVectors(text.vectors(texts)), TEXT)
+        return cls(settings, speech, model, GlossaryIndex.of(terms, vectors, kind=kind))
 
     def vectors(self, clips: Sequence[Samples]) -> Vectors:
         """The projected vectors of clips."""
@@ -149,6 +161,8 @@ def save(
     if changed:
         save_encoders(model, changed, folder / ENCODERS)
     index.save(folder)
+    written = [WEIGHTS, INDEX, TERMS, *([ENCODERS] if changed else ())]
+    settings = replace(settings, files={name: hash_file(folder / name)[0] for name in written})
     (folder / SETTINGS).write_text(json.dumps(asdict(settings), indent=1), encoding="utf-8")
 
 
@@ -166,6 +180,21 @@ def _settings(folder: Path) -> RetrieverSettings:
     if found.format != _FORMAT:
         raise UsageError(f"{path}: its format {found.format} is not known to this version.", hint="train it again")
     return found
+
+
+def _check_files(folder: Path, settings: RetrieverSettings, names: Sequence[str]) -> None:
+    """Hold files against what was written with the settings."""
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise DamagedError(f"{path}: missing.", hint="train it again")
+        if hash_file(path)[0] != settings.files.get(name):
+            raise DamagedError(
+                f"{path}: changed since it was written, or of another retriever.",
+                hint="put it back, or train again"
+                if name not in (INDEX, TERMS)
+                else "put it back, or train again; a glossary of your own is searched with --glossary FILE",
+            )
 
 
 def _model(

@@ -11,13 +11,14 @@ from pydantic.fields import FieldInfo
 
 from .old_names import ELSEWHERE, MOVED, REPLACED
 from .read import section_of
-from .sections import NOTES, OURS, PHONEME, TEMPLATE, TORCH, TRANSFORMERS, RunConfig, Section
+from .sections import LAUNCHER, NOTES, OURS, PHONEME, TEMPLATE, TORCH, TRANSFORMERS, RunConfig, Section
 
 _SOURCES = {
     TEMPLATE: "the YAML template of scripts that fine-tune Qwen3-Omni on chains of thought; its keys are read",
     NOTES: "notes on how Qwen2-Audio is trained: 2e-5 with a cosine for full fine-tuning; 1e-4 for the projector and "
     "1e-5 for pre-trained parts while it is thawed in stages; texts of 8,192 tokens",
     PHONEME: "scripts that train Qwen3 with LoRA to write phones",
+    LAUNCHER: "the launcher of InfiniSST's term retrieval, and the script that it calls",
     TORCH: "torch's own default",
     TRANSFORMERS: "the default of transformers, or what it takes where it can",
     OURS: "chosen here",
@@ -98,7 +99,9 @@ def _other_defaults(config: type[RunConfig]) -> str:
             rows.append((name, "section", "`{}`", f"{name}: none turns it off.", ""))
     if not rows:
         return ""
-    return f"## Other defaults\n\n{(config.__doc__ or '').strip()} Its defaults are these:\n\n{_table(rows)}"
+    trainer = config.__name__.removesuffix("Config").lower()
+    about = (config.__doc__ or "").strip()
+    return f"## Defaults of `train {trainer}`\n\n{about} Its defaults are these:\n\n{_table(rows)}"
 
 
 def _fields(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:

@@ -24,6 +24,7 @@ from .values import Betas, Components, Dtype, Metric, Name, Names, Number, PathV
 TEMPLATE = "the chain-of-thought template"
 NOTES = "the Qwen2-Audio notes"
 PHONEME = "the phoneme-LoRA scripts"
+LAUNCHER = "InfiniSST's launcher"
 TORCH = "torch"
 TRANSFORMERS = "transformers"
 OURS = "Triptych"

@@ -20,7 +20,12 @@ CARD = "README.md"
 _FRONT_MATTER = re.compile(rb"\A---\r?\n(.*?\r?\n)---\r?$", re.DOTALL | re.MULTILINE)
 _LARGEST = 1024 * 1024
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
-_TASKS = {"qwen2-audio": "audio-text-to-text", "qwen3-omni": "any-to-any", "text": "text-generation"}
+_TASKS = {
+    "qwen2-audio": "audio-text-to-text",
+    "qwen3-omni": "any-to-any",
+    "text": "text-generation",
+    "phoneme": "automatic-speech-recognition",
+}
 UNKNOWN = "unknown"
 
 
@@ -75,6 +80,8 @@ def _licences(record: Mapping[str, Any]) -> dict[str, str]:
     model, datasets = record["model"], record["exports"]["train"]["datasets"]
     named = model.get("license_name") or model.get("license")
     found = {f"base model {model['name']}": str(named or UNKNOWN)}
+    if encoder := record["about_rows"].get("speech_encoder"):
+        found[f"speech encoder {encoder['name']}"] = encoder["licence"]
     for name, counts in datasets.items():
         found[f"dataset {name}"] = ", ".join(sorted(each or UNKNOWN for each in counts)) or UNKNOWN
     return found
@@ -88,7 +95,7 @@ def _body(record: Mapping[str, Any]) -> Iterator[str]:
     made = f"The checkpoints hold {kind}; `triptych train export` makes a whole model of one."
     rows = train["rows"]
     if record["trainer"] == "contrastive":
-        made = "Its folder `retriever` holds the trained projections; `triptych retrieve` searches with it."
+        made = "Its folder `retriever` holds what was trained; `triptych retrieve` searches with it."
         rows = record["rows"]
     yield (
         f"{_said(model['name'])} after `triptych train {record['trainer']}` on {rows:,} rows of the export "
@@ -173,7 +180,8 @@ def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     held_out = train.get("held_out_rows")
     yield "rows of test and validation splits", UNKNOWN if held_out is None else f"{held_out:,}"
     for name, value in record["about_rows"].items():
-        told = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, Mapping) else f"{value:,}"
+        parts = value.items() if isinstance(value, Mapping) else [("", value)]
+        told = ", ".join(f"{k} {v if isinstance(v, str) else format(v, ',')}".strip() for k, v in parts)
         yield name.replace("_", " "), told
     for part, export in record["exports"].items():
         if part != "train":
