@@ -58,6 +58,27 @@ def test_rows_that_training_and_tests_share_are_an_error(rows: Any) -> None:
         assert names_of(replace(rows, rows=[*rows.rows, shared]))["overlap"] == "error"
 
 
+def test_a_run_on_rows_that_it_is_measured_on_does_not_begin(
+    rows: Any, short: Path, chunks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from triptych.errors import UsageError
+    from triptych.trainers.retrieval.term_rows import TermRows
+
+    shared = replace(rows, rows=[*rows.rows, replace(rows.rows[-1], id="again", role="train"),
+                                 replace(rows.rows[-1], id="tested", role="test")])  # fmt: skip
+    monkeypatch.setattr(TermRows, "open", lambda *_, **__: shared)
+    with pytest.raises(UsageError, match="1 clips are trained on and measured on"):
+        triptych.train_contrastive("chunks", store=chunks, model=str(short), output_dir=tmp_path / "run")
+    with pytest.raises(UsageError, match="nothing is told apart"):
+        triptych.train_contrastive(
+            "chunks",
+            store=chunks,
+            model=str(short),
+            output_dir=tmp_path / "run",
+            values={f"retrieval.audio_{name}_loss_ratio": 0 for name in ("text", "term")},
+        )
+
+
 def test_what_training_or_tests_lack_is_told(rows: Any) -> None:
     named = [row for row in rows.rows if row.terms]
     assert {"no_rejection", "rejection_unmeasured"} <= set(names_of(replace(rows, rows=named)))
