@@ -30,7 +30,7 @@ def items(data: bytes, **options: Any) -> list[Any]:
 
 
 @given(rows=st.lists(VALUES, max_size=5), indent=st.sampled_from([None, 1]), size=st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_pieces_of_any_size_give_what_the_whole_gives(rows: list[Any], indent: int | None, size: int) -> None:
     data = json.dumps({"skipped": rows, "at": {"here": rows}}, indent=indent, ensure_ascii=False).encode()
     before = json_stream._CHUNK

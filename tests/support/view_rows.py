@@ -137,13 +137,6 @@ def row(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> dic
     return made
 
 
-def reason(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> str:
-    """Why one sample has no row, the same by export and by conversion."""
-    made = made_of(sample, view, options)
-    assert isinstance(made, str), made
-    return made
-
-
 def user(content: str) -> dict[str, str]:
     return {"role": "user", "content": content}
 

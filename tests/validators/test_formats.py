@@ -250,13 +250,17 @@ def is_typed(row: dict[str, Any]) -> bool:
     )
 
 
+def check_same_findings(rows: list[dict[str, Any]], schema: pa.Schema, format: str, task: str | None) -> None:
+    for row, shape in zip(rows, shapes(rows, schema, format), strict=True):
+        assert told(shape, format=format, task=task) == told(row, format=format, task=task)
+
+
 @pytest.mark.parametrize("task", ["sft", "grpo"])
 def test_golden_rows_and_their_shapes_have_the_same_findings(task: str) -> None:
     rows = [case[1] for case in GOLDEN] + [case[0] for case in MORE]
     typed = [{name: row.get(name) for name in TYPED.names} for row in rows if is_typed(row)]
     assert len(typed) >= 25
-    for row, shape in zip(typed, shapes(typed, TYPED, "msswift"), strict=True):
-        assert told(shape, format="msswift", task=task) == told(row, format="msswift", task=task)
+    check_same_findings(typed, TYPED, "msswift", task)
 
 
 def test_a_shape_holds_no_text_of_the_row() -> None:
@@ -302,13 +306,23 @@ ROWS = st.fixed_dictionaries(
     }
 )
 
+QUICK, LONG = (settings(max_examples=count, deadline=None) for count in (12, 60))
+MANY_ROWS = given(rows=st.lists(ROWS, min_size=1, max_size=40))
+
 
 @pytest.mark.parametrize("task", ["sft", "grpo"])
-@settings(max_examples=40, deadline=None)
-@given(rows=st.lists(ROWS, min_size=1, max_size=40))
+@QUICK
+@MANY_ROWS
 def test_a_row_and_its_shape_have_the_same_findings(task: str, rows: list[dict[str, Any]]) -> None:
-    for row, shape in zip(rows, shapes(rows, TYPED, "msswift"), strict=True):
-        assert told(shape, format="msswift", task=task) == told(row, format="msswift", task=task)
+    check_same_findings(rows, TYPED, "msswift", task)
+
+
+@pytest.mark.thorough
+@LONG
+@MANY_ROWS
+def test_more_rows_and_their_shapes_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
+    check_same_findings(rows, TYPED, "msswift", "sft")
+    check_same_findings(rows, TYPED, "msswift", "grpo")
 
 
 OF_TEXT = pa.schema([*TYPED, ("rejected_response", pa.string())])
@@ -319,16 +333,28 @@ def last_content(row: dict[str, Any]) -> Any:
     return next((turn.get("content") for turn in (row["messages"] or [])[-1:] if turn), None)
 
 
-@settings(max_examples=40, deadline=None)
-@given(rows=st.lists(ROWS.flatmap(lambda row: st.fixed_dictionaries(
+MANY_PAIRS = given(rows=st.lists(ROWS.flatmap(lambda row: st.fixed_dictionaries(
     {name: st.just(value) for name, value in row.items()}
     | {"rejected_response": CONTENT | st.just(last_content(row)), "rejected_messages": st.none() | TALK})),
     min_size=1, max_size=20))  # fmt: skip
+
+
+def check_pairs(rows: list[dict[str, Any]]) -> None:
+    check_same_findings(rows, PAIRS, "msswift", "dpo")
+    check_same_findings([{name: row[name] for name in OF_TEXT.names} for row in rows], OF_TEXT, "msswift", "dpo")
+
+
+@QUICK
+@MANY_PAIRS
 def test_a_preference_row_and_its_shape_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
-    of_text = [{name: row[name] for name in OF_TEXT.names} for row in rows]
-    for given_rows, schema in ((rows, PAIRS), (of_text, OF_TEXT)):
-        for row, shape in zip(given_rows, shapes(given_rows, schema, "msswift"), strict=True):
-            assert told(shape, format="msswift", task="dpo") == told(row, format="msswift", task="dpo")
+    check_pairs(rows)
+
+
+@pytest.mark.thorough
+@LONG
+@MANY_PAIRS
+def test_more_preference_rows_and_their_shapes_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
+    check_pairs(rows)
 
 
 def test_the_shape_of_a_pair_holds_whether_its_texts_are_equal_and_not_the_texts() -> None:
@@ -350,11 +376,21 @@ def test_the_shape_of_a_pair_holds_whether_its_texts_are_equal_and_not_the_texts
 WORD = st.none() | st.sampled_from(["", " ", "\t\n", "x", "/a.wav", "a.wav", "audio", "video", "mixed", "text"])
 
 
-@settings(max_examples=40, deadline=None)
-@given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(UNIFIED_TYPED.names, WORD)), min_size=1, max_size=40))
+UNIFIED_ROWS = st.fixed_dictionaries(dict.fromkeys(UNIFIED_TYPED.names, WORD))
+MANY_UNIFIED = given(rows=st.lists(UNIFIED_ROWS, min_size=1, max_size=40))
+
+
+@QUICK
+@MANY_UNIFIED
 def test_a_unified_row_and_its_shape_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
-    for row, shape in zip(rows, shapes(rows, UNIFIED_TYPED, "unified"), strict=True):
-        assert told(shape, format="unified", task=None) == told(row, format="unified", task=None)
+    check_same_findings(rows, UNIFIED_TYPED, "unified", None)
+
+
+@pytest.mark.thorough
+@LONG
+@MANY_UNIFIED
+def test_more_unified_rows_and_their_shapes_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
+    check_same_findings(rows, UNIFIED_TYPED, "unified", None)
 
 
 def test_every_problem_names_a_stage() -> None:

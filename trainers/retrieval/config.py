@@ -163,6 +163,10 @@ class ContrastiveConfig(RunConfig):
                     f"{name}: it is for models that answer: remove the section; encoders are trained by "
                     "retrieval.unfreeze_layers or the section lora"
                 )
+        if not (section.audio_text_loss_ratio or section.audio_term_loss_ratio):
+            raise ValueError(
+                "retrieval.audio_term_loss_ratio: this or audio_text_loss_ratio is above 0: else nothing is told apart"
+            )
         if self.data.validation is not None:
             raise ValueError("data.validation: clips of validation and test splits in the export itself are measured")
         for name, keys in _NOT_HERE.items():

@@ -20,6 +20,7 @@ from ..runs.loop.progress import check_files, read_state
 from ..runs.loop.stop_signals import Stopped, stop_signals
 from ..runs.loop.trained_weights import TrainedWeights
 from ..runs.observers import Observers
+from ..runs.preflight.report import ERROR
 from ..runs.records.record import RunRecord
 from ..runs.run_folder import CHECKPOINTS, alone_in, where_to_begin
 from .config import ContrastiveConfig
@@ -28,6 +29,7 @@ from .model.model_inputs import TEXT, projected
 from .model.row_vectors import VECTORS
 from .model.trained_parts import FAMILY, changed_weights, merge, trained_encoders
 from .objective.hard_negatives import NearTermHooks
+from .preflight import row_findings
 from .prepare import Prepared, prepare, text_model, text_tag
 from .result import NAME, ContrastiveResult, result_of
 from .scores.measure import CONTROL, write_scores
@@ -99,6 +101,9 @@ def _run(
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
     begin = where_to_begin(folder, checkpoints, resume=resume)
     prepared = prepare(config, store, cache=folder / VECTORS, again=begin is None)
+    for finding in row_findings(config, prepared.rows, prepared):
+        if finding.level == ERROR:
+            raise UsageError(finding.text, hint=finding.advice)
     config = _with_epochs(config, prepared.steps.of_epoch)
     with stop_signals() as stop:
         facts = _facts(config, prepared, store if of is None else None)

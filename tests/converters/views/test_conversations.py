@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from support.view_rows import ROOT, assistant, made_of_each, media, reason, row, sample, user
+from support.view_rows import ROOT, assistant, made_of_each, media, sample, user
 from triptych.converters.views import STYLES, ViewOptions, get_view
 from triptych.converters.views.elements.json_texts import _parted
 from triptych.converters.views.prepare import create_macros
@@ -93,9 +93,8 @@ SHAREGPT = [
     "view", ["conversation/sharegpt", pytest.param("llamafactory/sharegpt", marks=pytest.mark.thorough)]
 )
 def test_sharegpt_rows_have_columns_for_system_and_media(view: str) -> None:
-    assert made(view) == SHAREGPT
     two_calls = [*CALL["messages"][:2], *CALL["messages"][1:]]
-    assert reason(sample(messages=two_calls), view) == "no_alternation"
+    assert made(view, [*LIKE, sample(messages=two_calls)]) == [*SHAREGPT, "no_alternation"]
 
 
 def test_alpaca_rows_have_earlier_exchanges_as_history() -> None:
@@ -128,7 +127,10 @@ def heard(path: str, kind: str = "audio") -> dict[str, str]:
 
 
 def test_hf_messages_have_parts_with_paths_and_no_null_keys() -> None:
-    found = made("messages/hf")
+    mark = sample(messages=[user("<audio>a\x1e\x1fb"), assistant("x")])
+    turns = [user("<audio>a"), assistant("b"), user("c<audio>"), assistant("d")]
+    later = sample(messages=turns, more_media=TWO_SOUNDS["more_media"])
+    found = made("messages/hf", [*LIKE, mark, later])
     assert found[0]["messages"] == [
         {"role": "user", "content": [heard(A), text("Transcribe the speech.")]},
         {"role": "assistant", "content": [text("hello")]},
@@ -137,14 +139,9 @@ def test_hf_messages_have_parts_with_paths_and_no_null_keys() -> None:
     assert found[2]["messages"][0] == {"role": "system", "content": [text("Be brief.")]}
     assert found[2]["messages"][3] == {"role": "user", "content": [text("Where?")]}
     assert found[3]["messages"][0]["content"][:2] == [heard(V, "video"), heard(A)]
-    mark = sample(messages=[user("<audio>a\x1e\x1fb"), assistant("x")])
-    assert reason(mark, "messages/hf") == "control_characters"
-
-
-def test_the_media_of_later_turns_are_counted_over_the_conversation() -> None:
-    turns = [user("<audio>a"), assistant("b"), user("c<audio>"), assistant("d")]
-    found = row(sample(messages=turns, more_media=TWO_SOUNDS["more_media"]), "messages/hf")["messages"]
-    assert found[0]["content"] == [heard(A), text("a")] and found[2]["content"] == [text("c"), heard(B)]
+    assert found[6] == "control_characters"
+    counted = found[7]["messages"]  # the media of later turns are counted over the conversation
+    assert counted[0]["content"] == [heard(A), text("a")] and counted[2]["content"] == [text("c"), heard(B)]
 
 
 def test_openai_messages_name_files_by_url() -> None:

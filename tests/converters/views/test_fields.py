@@ -28,48 +28,56 @@ def maker(view: str, options: ViewOptions) -> RowMaker:
     return RowMaker(get_view(view), options)
 
 
-def made(sample: Row, view: str = "msswift", **options: Any) -> BatchRow:
+def made_of_each(samples: list[Row], view: str = "msswift", **options: Any) -> list[BatchRow]:
+    """The rows of many samples at once, under ids of their own: DuckDB binds the statement of a view for 0.1 s."""
     chosen = ({"task": "sft"} if view == "msswift" else {}) | options
-    (row,) = maker(view, ViewOptions(**chosen)).rows([sample])
+    own = [each | {"id": str(number)} for number, each in enumerate(samples)]
+    found = list(maker(view, ViewOptions(**chosen)).rows(own))
+    assert len(found) == len(samples)
+    return found
+
+
+def made(sample: Row, view: str = "msswift", **options: Any) -> BatchRow:
+    [row] = made_of_each([sample], view, **options)
     return row
 
 
-def answer(sample: Row, **options: Any) -> str:
+def answer(made: BatchRow) -> str:
     """The last turn of the row."""
-    return str(made(sample, **options).row["messages"][-1]["content"])
+    return str(made.row["messages"][-1]["content"])
 
 
 ASKED = {"question": "q?", "answer": "yes", "reasoning": "It says so."}
 THOUGHT = "<think>It says so.</think>yes"
 
 
-@pytest.mark.parametrize(
-    "fields", [ASKED, {"messages": talk("<audio>q?", THOUGHT)}, {"question": "q?", "answer": THOUGHT}]
-)
-def test_reasoning_goes_where_it_is_asked_for(fields: Row) -> None:
-    assert answer(sample(**fields)) == THOUGHT
-    assert answer(sample(**fields), reasoning="drop") == "yes"
-    column = made(sample(**fields), reasoning="column").row
-    assert (column["messages"][-1]["content"], column["reasoning"]) == ("yes", "It says so.")
-    solved = made(sample(**fields), task="grpo", reasoning="column").row
-    assert (solved["solution"], solved["reasoning"]) == ("yes", "It says so.")
+def test_reasoning_goes_where_it_is_asked_for() -> None:
+    three = [ASKED, {"messages": talk("<audio>q?", THOUGHT)}, {"question": "q?", "answer": THOUGHT}]
+    given = [sample(**fields) for fields in three]
+    assert [answer(each) for each in made_of_each(given)] == [THOUGHT] * 3
+    assert [answer(each) for each in made_of_each(given, reasoning="drop")] == ["yes"] * 3
+    columns = made_of_each(given, reasoning="column")
+    assert [(answer(each), each.row["reasoning"]) for each in columns] == [("yes", "It says so.")] * 3
+    solved = made_of_each(given, task="grpo", reasoning="column")
+    assert [(each.row["solution"], each.row["reasoning"]) for each in solved] == [("yes", "It says so.")] * 3
 
 
-@pytest.mark.parametrize(
-    ("text", "solution"),
-    [
-        ("<THINK>a\nb</THINK>\n\n  yes\n", "yes"),
-        ("the template opened it</think>yes", "yes"),
-        ("<think>a</think>yes<think>b</think>", "yes"),
-        ("<think></think>yes", "yes"),
-        ("1 < 2", "1 < 2"),
-        ("<think>cut off", None),
-        ("<think>only thought</think>", None),
-    ],
-)
-def test_a_solution_never_holds_reasoning(text: str, solution: str | None) -> None:
-    row = made(sample(messages=talk("<audio>q", text)), task="grpo", reasoning="column")
-    assert row.row.get("solution") == solution and row.skip == (None if solution else "no_answer")
+SOLUTIONS = {
+    "<THINK>a\nb</THINK>\n\n  yes\n": "yes",
+    "the template opened it</think>yes": "yes",
+    "<think>a</think>yes<think>b</think>": "yes",
+    "<think></think>yes": "yes",
+    "1 < 2": "1 < 2",
+    "<think>cut off": None,
+    "<think>only thought</think>": None,
+}
+
+
+def test_a_solution_never_holds_reasoning() -> None:
+    given = [sample(messages=talk("<audio>q", text)) for text in SOLUTIONS]
+    rows = made_of_each(given, task="grpo", reasoning="column")
+    assert [row.row.get("solution") for row in rows] == list(SOLUTIONS.values())
+    assert [row.skip for row in rows] == [None if solution else "no_answer" for solution in SOLUTIONS.values()]
 
 
 def test_dropped_reasoning_is_dropped_from_every_answer() -> None:
@@ -82,42 +90,42 @@ def test_dropped_reasoning_is_dropped_from_every_answer() -> None:
 def test_the_answer_that_came_with_a_conversation_is_the_solution_of_a_reward() -> None:
     drafted = sample(messages=talk("<audio>q", "a draft"), answer="dog")
     assert made(drafted, task="grpo", reasoning="column").row["solution"] == "dog"
-    assert answer(drafted) == "a draft" and made(drafted).left_out == ("answer",)
+    kept = made(drafted)
+    assert answer(kept) == "a draft" and kept.left_out == ("answer",)
 
 
-@pytest.mark.parametrize(
-    ("fields", "task"),
-    [
-        ({"messages": talk("<audio>q", "a", "q", "a")}, "chat"),
-        ({"messages": [{"role": "system", "content": "s"}, *talk("q", "a")], "question": "q", "answer": "a"}, "qa"),
-        ({"messages": talk("<audio>q", "a", "q", "a"), "task": "asr"}, "asr"),
-    ],
-)  # fmt: skip
-def test_a_conversation_of_several_exchanges_is_a_chat(fields: Row, task: str) -> None:
-    assert made(sample(**fields), task="grpo", reasoning="column").row["task"] == task
+def test_a_conversation_of_several_exchanges_is_a_chat() -> None:
+    given = [
+        sample(messages=talk("<audio>q", "a", "q", "a")),
+        sample(messages=[{"role": "system", "content": "s"}, *talk("q", "a")], question="q", answer="a"),
+        sample(messages=talk("<audio>q", "a", "q", "a"), task="asr"),
+    ]
+    rows = made_of_each(given, task="grpo", reasoning="column")
+    assert [each.row["task"] for each in rows] == ["chat", "qa", "asr"]
 
 
-@pytest.mark.parametrize(
-    ("view", "fields", "left_out"),
-    [
-        ("msswift", {"text": "t", "speaker": "s"}, ("speaker",)),
-        ("msswift", {"text": "t", "question": "q?", "answer": "a", "choices": ["a", "b"]}, ("text",)),
-        ("msswift", {"task": "aac", "captions": ["one", "two"]}, ("captions",)),
-        ("msswift", {"task": "aac", "captions": ["one"]}, ()),
-        ("msswift", {"task": "s2tt", "translation": "t", "target_language": "de", "text": "x"}, ("text",)),
-        ("msswift", {"messages": talk("<audio>q", "a"), "question": "q", "answer": "a"}, ()),
-        ("msswift", {"text": "t", "extra": {"message_keys": '[{"name": "x"}, {"loss": false}]'}},
-         ("messages.loss", "messages.name")),
-        ("msswift", {"text": "t", "extra": {"objects": '{"bbox": [[1, 2, 3]]}', "tools": "[]"}}, ("objects",)),
-        ("unified", {"text": "t", "language": "en", "words": [{"text": "t", "start_s": 0.0, "end_s": 1.0}]},
-         ("language", "words")),
-        ("unified", {"text": "t", "extra": {"path": "p"}}, ()),
-        ("unified", {"captions": ["one", "two"]}, ("captions",)),
-    ],
-)  # fmt: skip
-def test_a_field_is_in_the_row_or_counted(view: str, fields: Row, left_out: tuple[str, ...]) -> None:
-    row = made(sample(**fields), view)
-    assert row.skip is None and tuple(sorted(row.left_out)) == left_out
+LEFT_OUT: list[tuple[str, Row, tuple[str, ...]]] = [
+    ("msswift", {"text": "t", "speaker": "s"}, ("speaker",)),
+    ("msswift", {"text": "t", "question": "q?", "answer": "a", "choices": ["a", "b"]}, ("text",)),
+    ("msswift", {"task": "aac", "captions": ["one", "two"]}, ("captions",)),
+    ("msswift", {"task": "aac", "captions": ["one"]}, ()),
+    ("msswift", {"task": "s2tt", "translation": "t", "target_language": "de", "text": "x"}, ("text",)),
+    ("msswift", {"messages": talk("<audio>q", "a"), "question": "q", "answer": "a"}, ()),
+    ("msswift", {"text": "t", "extra": {"message_keys": '[{"name": "x"}, {"loss": false}]'}},
+     ("messages.loss", "messages.name")),
+    ("msswift", {"text": "t", "extra": {"objects": '{"bbox": [[1, 2, 3]]}', "tools": "[]"}}, ("objects",)),
+    ("unified", {"text": "t", "language": "en", "words": [{"text": "t", "start_s": 0.0, "end_s": 1.0}]},
+     ("language", "words")),
+    ("unified", {"text": "t", "extra": {"path": "p"}}, ()),
+    ("unified", {"captions": ["one", "two"]}, ("captions",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["msswift", "unified"])
+def test_a_field_is_in_the_row_or_counted(view: str) -> None:
+    cases = [(fields, left_out) for of, fields, left_out in LEFT_OUT if of == view]
+    rows = made_of_each([sample(**fields) for fields, _ in cases], view)
+    assert [(row.skip, tuple(sorted(row.left_out))) for row in rows] == [(None, left_out) for _, left_out in cases]
 
 
 def test_a_column_of_the_corpus_that_is_called_like_a_field_is_not_that_field() -> None:

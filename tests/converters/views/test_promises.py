@@ -37,11 +37,25 @@ def cleaning() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@settings(max_examples=20, deadline=None)
-@given(texts=st.lists(TEXTS, min_size=1, max_size=60))
+MANY_TEXTS = given(texts=st.lists(TEXTS, min_size=1, max_size=60))
+
+
+@settings(max_examples=8, deadline=None)
+@MANY_TEXTS
 def test_clean_of_clean_is_clean_loses_no_text_and_leaves_no_habit(
     cleaning: duckdb.DuckDBPyConnection, texts: list[str]
 ) -> None:
+    check_cleaning(cleaning, texts)
+
+
+@pytest.mark.thorough
+@settings(max_examples=60, deadline=None)
+@MANY_TEXTS
+def test_clean_of_clean_is_clean_of_more_texts(cleaning: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
+    check_cleaning(cleaning, texts)
+
+
+def check_cleaning(cleaning: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
     cleaning.register("held", pa.table({"t": texts, "n": range(len(texts))}))
     made = cleaning.execute("""
         SELECT t, c, clean_text(c, false), not_blank(t) IS NULL, not_blank(c) IS NULL

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, reason, row, sample, user, with_paths
+from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, row, sample, user, with_paths
 from triptych.converters.export.render import _finite
 from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.batch import PATHS, RowMaker
@@ -86,17 +86,17 @@ def test_grpo_takes_the_last_answer_of_a_conversation() -> None:
 
 def test_a_conversation_keeps_its_own_tags_where_there_are_as_many_as_media() -> None:
     turns = [user("Hear this: <audio>"), assistant("Yes.")]
-    assert row(sample(messages=turns))["messages"] == turns
-    assert reason(sample(messages=[user("<audio><audio>"), assistant("Yes.")])) == "tag_mismatch"
-    assert reason(sample(messages=[user("Hm"), assistant("<audio>")])) == "tag_mismatch"
+    twice, answered = [user("<audio><audio>"), assistant("Yes.")], [user("Hm"), assistant("<audio>")]
+    kept, *others = made_of_each(sample(messages=each) for each in (turns, twice, answered))
+    assert kept["messages"] == turns and others == ["tag_mismatch"] * 2
 
 
 def test_the_system_prompt_stands_first_unless_the_conversation_has_one() -> None:
-    assert row(sample(text="x"), system="Be brief.")["messages"][0] == {"role": "system", "content": "Be brief."}
     own = [{"role": "system", "content": "Own."}, user("Who?"), assistant("Ann.")]
-    assert row(sample(messages=own), system="Be brief.")["messages"][0]["content"] == "Own."
-    held = row(sample(messages=own[1:]), system="Be brief.")["messages"]
-    assert [turn["role"] for turn in held] == ["system", "user", "assistant"]
+    given = [sample(text="x"), sample(messages=own), sample(messages=own[1:])]
+    plain, kept, added = (made["messages"] for made in made_of_each(given, system="Be brief."))
+    assert plain[0] == {"role": "system", "content": "Be brief."} and kept[0]["content"] == "Own."
+    assert [turn["role"] for turn in added] == ["system", "user", "assistant"]
 
 
 def test_the_user_template_places_fields_and_tags() -> None:
@@ -150,19 +150,19 @@ def test_a_text_with_bars_of_its_own_is_a_text() -> None:
 
 def test_the_text_of_a_conversation_without_an_answer_is_not_its_question() -> None:
     turns = [user("Who?"), assistant("Ann."), user("Where?")]
-    assert row(sample(messages=turns), view="unified").get("text") is None
-    assert row(sample(messages=[*turns, assistant("Here.")]), view="unified")["text"] == "Here."
+    asked, answered = made_of_each([sample(messages=turns), sample(messages=[*turns, assistant("Here.")])], "unified")
+    assert asked.get("text") is None and answered["text"] == "Here."
 
 
 def test_unified_rows_have_five_keys() -> None:
     assert row(sample(text="HELLO"), view="unified", text="raw") == {
         "id": "d/train/1", "text": "HELLO", "audio": f"{ROOT}/media/a.flac", "modality": "audio",
     }  # fmt: skip
-    assert row(MIXED | {"captions": ["seen", "other"]}, view="unified")["text"] == "seen"
-    assert row(sample(text=" ", labels=["a", "b"]), view="unified")["text"] == "a, b"
-    assert reason(sample(image=media("i.png")), view="unified") == "image_unsupported"
-    more = [{"kind": "audio", "path": "media/b.flac"}]
-    assert reason(sample(more_media=more), view="unified") == "more_than_one_medium"
+    given = [MIXED | {"captions": ["seen", "other"]}, sample(text=" ", labels=["a", "b"]),
+             sample(image=media("i.png")), sample(more_media=[{"kind": "audio", "path": "media/b.flac"}])]  # fmt: skip
+    caption, labels, *refused = made_of_each(given, "unified")
+    assert (caption["text"], labels["text"]) == ("seen", "a, b")
+    assert refused == ["image_unsupported", "more_than_one_medium"]
 
 
 def test_a_linked_file_keeps_its_own_path() -> None:

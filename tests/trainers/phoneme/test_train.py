@@ -28,7 +28,7 @@ VALUES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["tied", "untied"])
+@pytest.fixture(scope="module", params=["untied", pytest.param("tied", marks=pytest.mark.thorough)])
 def run(
     request: pytest.FixtureRequest, phone_store: Path, whisper: Path, language_model: Callable[[str], Path],
     tmp_path_factory: pytest.TempPathFactory,

@@ -59,6 +59,27 @@ def test_chance_is_what_the_vectors_of_other_clips_find() -> None:
     assert found.all.by_term[1] == 1 and found.chance.by_term[1] <= 0.1
 
 
+@pytest.mark.parametrize(("terms", "named", "telling"), [
+    (11, "term 0", "recall@10"), (10, "term 0", "recall@5"), (5, "term 0", "recall@1"), (1, "term 0", "recall@1"),
+    (11, None, None),
+])  # fmt: skip
+def test_the_best_is_chosen_by_what_not_every_model_finds(terms: int, named: str | None, telling: str | None) -> None:
+    torch = pytest.importorskip("torch")
+    from triptych.trainers.retrieval.model.model_inputs import HeldVectors
+    from triptych.trainers.retrieval.model.retrieval_model import RetrievalModel
+    from triptych.trainers.retrieval.scores.measure import RetrievalMeasure
+
+    torch.manual_seed(0)
+    vectors = np.random.default_rng(0).standard_normal((terms, 4)).astype(np.float32)
+    measure = RetrievalMeasure(
+        "validation", [[named] if named else []] * 2, HeldVectors(np.ones((2, 3), np.float32)),
+        [f"term {number}" for number in range(terms)], HeldVectors(vectors), frozenset(), 0.15, 42, True,
+    )  # fmt: skip
+    found = measure(RetrievalModel(3, 4, 8))
+    assert [each.name for each in found if each.selects] == ([f"validation_{telling}"] if telling else [])
+    assert ("validation_recall@1" in {each.name for each in found}) == bool(named)
+
+
 def test_chance_never_deals_a_clip_its_own_vector() -> None:
     for seed in range(8):
         found = score(GLOSSARY[:2], [[TERMS[0]], [TERMS[1]]], TERMS, GLOSSARY, top=(1,), seed=seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ def rows(chunks: Path) -> Any:
     return TermRows.open("chunks", store=Store.open(chunks))
 
 
-def names_of(rows: Any, **retrieval: Any) -> dict[str, str]:
+def names_of(rows: Any, *, alike: Any = MappingProxyType({}), **retrieval: Any) -> dict[str, str]:
     """Findings and their levels."""
     from triptych.trainers.retrieval.config import ContrastiveConfig
     from triptych.trainers.retrieval.preflight import row_findings
@@ -45,6 +45,7 @@ def names_of(rows: Any, **retrieval: Any) -> dict[str, str]:
     trained = rows.of("train")
     prepared: Any = SimpleNamespace(
         seen=frozenset(term for row in trained for term in row.terms),
+        alike={term: term for term in rows.glossary} | alike,
         steps=SimpleNamespace(clips=SimpleNamespace(rows=trained)),
     )
     return {each.name: each.level for each in row_findings(config, rows, prepared)}
@@ -58,10 +59,32 @@ def test_rows_that_training_and_tests_share_are_an_error(rows: Any) -> None:
         assert names_of(replace(rows, rows=[*rows.rows, shared]))["overlap"] == "error"
 
 
+def test_a_run_on_rows_that_it_is_measured_on_does_not_begin(
+    rows: Any, short: Path, chunks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from triptych.errors import UsageError
+    from triptych.trainers.retrieval.term_rows import TermRows
+
+    shared = replace(rows, rows=[*rows.rows, replace(rows.rows[-1], id="again", role="train"),
+                                 replace(rows.rows[-1], id="tested", role="test")])  # fmt: skip
+    monkeypatch.setattr(TermRows, "open", lambda *_, **__: shared)
+    with pytest.raises(UsageError, match="1 clips are trained on and measured on"):
+        triptych.train_contrastive("chunks", store=chunks, model=str(short), output_dir=tmp_path / "run")
+    with pytest.raises(UsageError, match="nothing is told apart"):
+        triptych.train_contrastive(
+            "chunks",
+            store=chunks,
+            model=str(short),
+            output_dir=tmp_path / "run",
+            values={f"retrieval.audio_{name}_loss_ratio": 0 for name in ("text", "term")},
+        )
+
+
 def test_what_training_or_tests_lack_is_told(rows: Any) -> None:
     named = [row for row in rows.rows if row.terms]
     assert {"no_rejection", "rejection_unmeasured"} <= set(names_of(replace(rows, rows=named)))
     assert "no_rejection" not in names_of(replace(rows, rows=named), enable_no_term=False)
+    assert names_of(rows, alike={"paris": "oslo"})["terms_alike"] == "warning"
     seen = [row for row in rows.rows if "geneva" not in row.terms]
     assert "no_unseen_terms" in names_of(replace(rows, rows=seen))
     assert "unmeasured" in names_of(replace(rows, rows=[row for row in rows.rows if row.role == "train"]))

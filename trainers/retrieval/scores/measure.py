@@ -51,16 +51,20 @@ class RetrievalMeasure:
 
     def __call__(self, model: Any) -> list[Measurement]:
         found = self.scores(model)
-        values = {f"recall@{top}": found.all.by_clip[top] for top in TOP}
+        values = {f"recall@{top}": found.all.by_clip[top] for top in TOP if found.all.terms}
         values |= {f"seen_recall@{top}": found.seen.by_term[top] for top in TOP if found.seen.terms}
         values |= {f"unseen_recall@{top}": found.unseen.by_term[top] for top in TOP if found.unseen.terms}
-        values["chance_recall@1"] = found.chance.by_clip[1]
+        if found.chance.terms:
+            values["chance_recall@1"] = found.chance.by_clip[1]
         if found.at.rejected is not None:
             values["rejected"] = found.at.rejected
-        values["right_above_threshold"] = found.at.right
+        if found.all.terms:
+            values["right_above_threshold"] = found.at.right
+        # Among as many nearest terms as there are, every term is found by any model.
+        telling = max((top for top in TOP if top < found.glossary), default=TOP[0])
         return [
             Measurement(
-                f"{self.role}_{name}", value, more_is_better=True, selects=self.selects and name == "recall@10",
+                f"{self.role}_{name}", value, more_is_better=True, selects=self.selects and name == f"recall@{telling}",
                 counts={"rows": len(self.named), "glossary": found.glossary},
             )
             for name, value in values.items()
