@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from .media import hash_file
+from .streams import MediaError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 512
@@ -55,6 +57,28 @@ def problem_of(expected: Expected, *, quick: bool) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None if found == wanted else f"damaged: its bytes have the SHA-256 {found}, expected {wanted}"
+
+
+def check_as_stored(path: Path) -> None:
+    """Refuse a stored file whose bytes are not those that its name states: another one lies in its place.
+
+    A file that was looked at and has the size and the time of then is not read again.
+
+    Raises:
+        MediaError: `changed_media`.
+    """
+    wanted = digest_in_name(path)
+    if wanted is None or not path.is_file():
+        return
+    status = path.stat()
+    found = _digest(str(path), status.st_size, status.st_mtime_ns)
+    if found != wanted:
+        raise MediaError("changed_media", f"its bytes have the SHA-256 {found}, not that of its name; put it back")
+
+
+@lru_cache(maxsize=1 << 16)
+def _digest(path: str, size: int, changed_ns: int) -> str:
+    return hash_file(Path(path))[0]
 
 
 def problems_of(files: Iterable[Expected], *, quick: bool) -> Iterator[tuple[Expected, str]]:

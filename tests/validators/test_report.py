@@ -88,7 +88,7 @@ def table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def connection() -> duckdb.DuckDBPyConnection:
     samples, checks = [], []
     for place in range(20):
@@ -134,12 +134,13 @@ class Page(HTMLParser):
         self.text += data
 
 
-@pytest.fixture
-def page(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> Page:
-    suite = run_suite(connection.sql(frame_sql()).df(), docs=tmp_path / "report/data_docs")
+@pytest.fixture(scope="module")
+def page(connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    out = tmp_path_factory.mktemp("page") / "report"
+    suite = run_suite(connection.sql(frame_sql()).df(), docs=out / "data_docs")
     summaries = collect(connection, load_rules(), measured=joined_sql())
-    path = write_report(tmp_path / "report", summaries, load_rules(), suite=suite, title=f"Report {EVIL}")
-    assert path == tmp_path / "report/index.html"
+    path = write_report(out, summaries, load_rules(), suite=suite, title=f"Report {EVIL}")
+    assert path == out / "index.html"
     return Page(path.read_text())
 
 

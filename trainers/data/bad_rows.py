@@ -47,13 +47,17 @@ class BadRows(ProblemsFound):
 
     Args:
         flag: What to type to go on without them.
+        of: How many rows there are, where that is known: without all of them there is nothing to go on with.
     """
 
-    def __init__(self, where: str, rows: Sequence[LeftOut], *, flag: str = "--set data.bad_rows=leave_out") -> None:
+    def __init__(
+        self, where: str, rows: Sequence[LeftOut], *, flag: str = "--set data.bad_rows=leave_out", of: int | None = None
+    ) -> None:
         first = rows[0]
         more = f"; {len(rows) - 1:,} more rows have such problems" if len(rows) > 1 else ""
-        super().__init__(
-            f"{where}: row {first.id}: {first.reason}: {first.detail}{more}",
-            hint=f"mend the data and export it again, or go on without such rows: {flag}",
-        )
+        hint = f"mend the data and export it again, or go on without such rows: {flag}"
+        if len(rows) == of:
+            more = f"; no row of {of:,} can be taken"
+            hint = "name an export for this command, or a model that reads its rows: triptych exports list"
+        super().__init__(f"{where}: row {first.id}: {first.reason}: {first.detail}{more}", hint=hint)
         self.rows = tuple(rows)

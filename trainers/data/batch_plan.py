@@ -218,13 +218,14 @@ class BatchPlan:
         return np.concatenate(parts).astype(np.int64)
 
     def _put_costliest_first(self, order: Integers) -> None:
+        import numpy as np
+
         place = int(self._costs[order].argmax())
         if len(order) > self._together:
             block = min(place // self._together * self._together, len(order) - self._together)
             if self._classes[order[block]] == self._classes[order[block + self._together - 1]]:
-                order[: self._together], order[block : block + self._together] = (
-                    order[block : block + self._together].copy(), order[: self._together].copy(),
-                )  # fmt: skip
+                # Those before it move back: the two may overlap, so that they cannot change places.
+                order[: block + self._together] = np.roll(order[: block + self._together], self._together)
                 place -= block
         order[0], order[place] = order[place], order[0]
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DamagedError, UsageError
 from ..models.model_loading import quiet_transformers, read_config, require_torch
 from ..models.training_model import BF16, FP32, Loading
+from ..runs.records.card import CARD, merged_card
 from ..serving.equality import (
     TOLERANCE,
     TOLERANCE_16,
@@ -29,7 +30,7 @@ from ..serving.equality import (
     fits_in_memory,
 )
 from ..serving.layouts import stored_tensors
-from ..serving.merge import CARD, Merged, check_out
+from ..serving.merge import Merged, check_out
 from .base import ALONE, inner
 from .recognizer import ENCODER, FILE, FORMAT, LANGUAGE_MODEL, PROJECTOR, PhoneRecognizer, Run, sums_of
 
@@ -64,8 +65,8 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
     try:
         _write(found, merged, kind, partial)
         equality = _held(merged, adapted, probe, partial, kind, loading, weights=len(names))
-        if (run / CARD).is_file():
-            shutil.copyfile(run / CARD, partial / CARD)
+        if (card := merged_card(run, found.checkpoint.name)) is not None:
+            (partial / CARD).write_text(card, encoding="utf-8")
         partial.chmod(0o755)
         if out.is_dir():
             out.rmdir()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...shards.media.integrity import Expected, problem_of
+from ...shards.media.integrity import check_as_stored
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ...validators.metrics.error_rates import FIELDS, error_rate, phone_error_rate, phone_reader
@@ -153,7 +153,6 @@ def _asked(audio: Sequence[Path], options: PhonemeInferOptions, store: Store | P
 def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Iterator[_Asked]:
     assert options.export is not None
     rows = rows_of(options.export, store=store, allow_held_out=True)
-    problems: dict[Path, str | None] = {}
     for number in range(len(rows) if options.limit is None else min(len(rows), options.limit)):
         try:
             row = rows[number]
@@ -163,10 +162,10 @@ def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Ite
         clips = [each for each in row.media if isinstance(each, Clip)]
         fault = None if len(clips) == len(row.media) == 1 else f"not_one_clip: {len(row.media)} media"
         if fault is None:
-            path = Path(clips[0].path)
-            if path not in problems:  # the clips of a recording are read as one file
-                problems[path] = problem_of(Expected(path), quick=False)
-            fault = None if problems[path] is None else f"changed_media: {problems[path]}"
+            try:
+                check_as_stored(Path(clips[0].path))
+            except MediaError as bad:
+                fault = f"{bad.reason}: {bad.detail}"
         reference = tuple(row.turns[-1].text.split())
         yield _Asked(row.id, clips[0].path if clips else "", row.turns[-2].text.strip(), reference, fault)
 

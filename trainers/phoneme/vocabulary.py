@@ -160,7 +160,7 @@ class PhoneVocabulary:
         if not path.is_file():
             raise UsageError(
                 f"{folder}: there is no vocabulary of phones in it ({FILE}).",
-                hint="triptych phoneme build-vocabulary EXPORT --base MODEL --out DIR",
+                hint="triptych phoneme build-vocabulary EXPORT --model MODEL --out DIR",
             )
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
@@ -222,9 +222,9 @@ def check_prompt(text: str) -> None:
 
 
 def rows_of(reference: str, *, store: Store | Path | str | None, allow_held_out: bool = False) -> TrainingRows:
-    """The rows of an export of phones.
+    """The rows of an export of phones, for `triptych phoneme build-vocabulary`.
 
     Raises:
         UsageError: There is none, or its rows are no conversations about one clip each.
     """
-    return TrainingRows.open(reference, store=store, allow_held_out=allow_held_out)
+    return TrainingRows.open(reference, store=store, allow_held_out=allow_held_out, flag="--allow-held-out")

@@ -103,5 +103,5 @@ def rejected_side(row: TrainingRow) -> TrainingRow:
         BadRow: The row is no pair.
     """
     if row.rejected is None:
-        raise BadRow("no_pair", "the row has no rejected answer; leave such rows out of the export with --where")
+        raise BadRow("no_pair", "the row has no rejected answer; rows of pairs: triptych export preference")
     return replace(row, turns=(*row.turns[:-1], row.rejected), rejected=None)

@@ -144,7 +144,7 @@ def row_findings(config: ContrastiveConfig, rows: TermRows, prepared: Prepared) 
     """Yield what is unusual in the chunks of a run."""
     yield from _shared_sound(rows)
     yield from _unheard_terms(rows, prepared.seen)
-    yield from _alike_terms(config, rows)
+    yield from _alike_terms(config, prepared.alike)
     yield from _held_out(rows, prepared.seen)
     yield from _silence(config, rows, prepared.steps.clips.rows)
 
@@ -178,14 +178,16 @@ def _unheard_terms(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _alike_terms(config: ContrastiveConfig, rows: TermRows) -> Iterator[Finding]:
+def _alike_terms(config: ContrastiveConfig, alike: dict[str, str]) -> Iterator[Finding]:
     field = config.retrieval.text_field
-    others = [(term, first) for term, first in rows.alike(field).items() if term != first]
+    others = [(term, first) for term, first in alike.items() if term != first]
     if others:
         yield Finding(
             WARNING, "terms_alike",
-            f"{len(others):,} terms have the {field} of another: {others[0][0]!r} that of {others[0][1]!r} ...",
-            "each such group is learned and measured as one term; other descriptions tell them apart",
+            f"the encoder of texts reads the {field} of {len(others):,} terms as that of another: {others[0][0]!r} as "
+            f"{others[0][1]!r} ...",
+            "each such group is learned and measured as one term; other descriptions tell them apart, or an encoder "
+            "that knows their letters (retrieval.text_model)",
         )  # fmt: skip
 
 

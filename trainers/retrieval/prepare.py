@@ -34,8 +34,9 @@ class Prepared:
     Attributes:
         vectors: By the encoders as they are before it.
         glossary: What the model takes of every term.
+        alike: The term that stands for each: the first that is read as it is.
         model: What is trained, and `trained` which of its parameters.
-        seen: Terms that training clips name, whether they were cut around them or not, and all with the same text.
+        seen: Terms that training clips name, whether they were cut around them or not, and all read as these are.
     """
 
     rows: TermRows
@@ -43,6 +44,7 @@ class Prepared:
     text: TextEncoder
     vectors: RowVectors
     glossary: Given
+    alike: dict[str, str]
     steps: ClipSteps
     measures: list[RetrievalMeasure]
     seen: frozenset[str]
@@ -150,7 +152,7 @@ def prepared_of(
     numbers = training_numbers(config, vectors.rows)
     given = _Givens(config, rows, encoders, vectors)
     training, section = config.training, config.retrieval
-    alike = rows.alike(section.text_field)
+    alike = rows.alike(section.text_field, encoders.text.tokens)
     places = {term: number for number, term in enumerate(rows.glossary)}
     clips = Clips(
         [vectors.rows[number] for number in numbers], given.sounds(numbers), given.words(numbers), given.terms(),
@@ -172,8 +174,8 @@ def prepared_of(
         )  # fmt: skip
     objective = ContrastiveLoss(section.losses, section.hard_neg_count if section.enable_hard_neg else None, near)
     return Prepared(
-        rows, encoders.speech, encoders.text, vectors, clips.terms, steps, _measures(config, given, alike, seen), seen,
-        model, trained, near, objective,
+        rows, encoders.speech, encoders.text, vectors, clips.terms, alike, steps,
+        _measures(config, given, alike, seen), seen, model, trained, near, objective,
     )  # fmt: skip
 
 
@@ -186,7 +188,7 @@ def training_numbers(config: ContrastiveConfig, rows: Sequence[TermRow]) -> list
 
 def candidates_of(rows: TermRows, trained_on: Sequence[TermRow], alike: dict[str, str]) -> list[int]:
     """The rows of the glossary among which near terms are looked for: a term that only tests name stays out of
-    training, as something that no clip says too. Of terms with the same text it is the first."""
+    training, as something that no clip says too. Of terms that are read alike it is the first."""
 
     def named(own: Iterable[TermRow]) -> set[str]:
         return {alike[term] for row in own for term in (*row.terms, *row.other_terms)}

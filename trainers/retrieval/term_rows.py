@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,16 +93,18 @@ class TermRows:
             hint="add them to the glossary and export again, or --set retrieval.text_field=term",
         )  # fmt: skip
 
-    def alike(self, field: str) -> dict[str, str]:
-        """The term that stands for each: the first with the same text. An encoder of texts, which has them in lower
-        case, cannot tell such terms apart.
+    def alike(self, field: str, read: Callable[[Sequence[str]], Sequence[Hashable]]) -> dict[str, str]:
+        """The term that stands for each: the first whose text is the same to an encoder, which cannot tell them apart.
+
+        Args:
+            read: What an encoder reads of texts.
 
         Raises:
             UsageError: A term has no description.
         """
-        first: dict[str, str] = {}
-        texts = self.texts_of(self.glossary, field)
-        return {term: first.setdefault(text.lower(), term) for term, text in zip(self.glossary, texts, strict=True)}
+        first: dict[Hashable, str] = {}
+        texts = read(self.texts_of(self.glossary, field))
+        return {term: first.setdefault(text, term) for term, text in zip(self.glossary, texts, strict=True)}
 
 
 def texts_of(terms: Sequence[str], entries: Entries, field: str, *, where: str, hint: str) -> list[str]:

@@ -175,7 +175,7 @@ def open_data(
     cache = None if folder is None else folder / f"{LENGTHS}-{rows.reader.version.reference}.npz"
     lengths = check_rows(rows, encoder, cache=cache)
     if lengths.left_out and section.bad_rows == REFUSE:
-        raise BadRows(rows.where, lengths.left_out)
+        raise BadRows(rows.where, lengths.left_out, of=len(rows))
     plan = BatchPlan(
         lengths.tokens, modalities=lengths.modalities, batch_tokens=section.batch_tokens,
         batch_size=training.batch_size if section.batch_tokens is None else None, seed=training.seed, ranks=ranks,

@@ -25,6 +25,7 @@ from ..models.model_loading import require_torch
 from ..models.weights import is_weight_file
 from ..runs.loop.checkpoints import Checkpoint, Checkpoints
 from ..runs.loop.progress import check_files, read_state
+from ..runs.records.card import CARD, merged_card
 from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..runs.config.sections import ModelSection
 
 CHECKPOINTS = "checkpoints"
-CARD, BASE_CARD = "README.md", "README.base.md"
+BASE_CARD = "README.base.md"
 
 _OTHER_WEIGHTS = re.compile(
     r".*\.(bin|safetensors|h5|msgpack|onnx|onnx_data|ot|gguf|pt|pth|tflite|mlmodel)|.*\.index\.json"
@@ -89,7 +90,7 @@ def merge_run(
     model, adapters = (json.dumps(identity["config"][name]) for name in ("model", "lora"))
     lora = None if adapters == "null" else LoraSection.model_validate_json(adapters)
     files = _base(ModelSection.model_validate_json(model), str(identity["model"]), base)
-    return merge(files.folder, chosen.path, out, lora=lora, layout=layout, card=run / CARD)
+    return merge(files.folder, chosen.path, out, lora=lora, layout=layout, card=merged_card(run, chosen.name))
 
 
 def find_checkpoint(run: Path, name: str) -> Checkpoint:
@@ -116,13 +117,13 @@ def find_checkpoint(run: Path, name: str) -> Checkpoint:
 
 def merge(
     base: Path, checkpoint: Path, out: Path, *, lora: LoraSettings | None, layout: str = TRANSFORMERS,
-    card: Path | None = None,
+    card: str | None = None,
 ) -> Merged:  # fmt: skip
     """Make a model folder of a base model and a checkpoint; see `merge_run`.
 
     Args:
         lora: How adapters were placed; None: weights were trained themselves.
-        card: The model card of the result, where there is one; the base's is kept beside it.
+        card: The text of the result's model card, where there is one; the base's is kept beside it.
     """
     require_torch("train")
     check_out(out, base)
@@ -192,7 +193,7 @@ def check_out(out: Path, base: Path) -> None:
         )
 
 
-def _copy_files(base: Path, partial: Path, card: Path | None) -> tuple[str, ...]:
+def _copy_files(base: Path, partial: Path, card: str | None) -> tuple[str, ...]:
     """Copy a base's files, but for copies of its weights in further formats, which would stay as they were."""
     kept = {INDEX, *weight_names(base)}
     left_out = []
@@ -206,10 +207,10 @@ def _copy_files(base: Path, partial: Path, card: Path | None) -> tuple[str, ...]
         target = partial / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    if card is not None and card.is_file():
+    if card is not None:
         if (partial / CARD).is_file():
             (partial / CARD).rename(partial / BASE_CARD)
-        shutil.copyfile(card, partial / CARD)
+        (partial / CARD).write_text(card, encoding="utf-8")
     return tuple(left_out)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...shards.budgets.measure import measure
 from ...shards.media.fence import fenced
+from ...shards.media.integrity import check_as_stored
 from ...shards.media.streams import MediaError
 from ..data.encoder import BadRow, RowLength
 from ..data.sound import CUT, REFUSE, fit, read_sound
@@ -305,6 +306,7 @@ class ConversationEncoder(ABC):
         assert medium is not None
         try:
             _check_local(medium)
+            check_as_stored(Path(medium.path))
             return self.features(medium)
         except MediaError as error:
             raise BadRow(error.reason, f"{medium.path}: {error.detail}") from error

@@ -376,7 +376,7 @@ def test_an_upper_case_corpus_of_ones_own_is_said_by_set_or_lowered_by_text(tmp_
     def texts(text: str) -> dict[str, list[str]]:
         data = triptych.export("unified", text=text, order="id", store=place).version.data
         rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
-        return {name: [row["text"] for row in rows if row["dataset"] == name] for name in ("shout", "plain")}
+        return {name: [row["text"] for row in rows if row["id"].startswith(f"{name}/")] for name in ("shout", "plain")}
 
     upper, lower = ["HELLO WORLD", "ÉTÉ"], ["hello world", "été"]
     assert texts("raw") == {"shout": upper, "plain": upper}

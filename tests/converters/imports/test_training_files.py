@@ -63,7 +63,7 @@ def test_an_array_that_breaks_off_gives_what_came_before_and_says_where(tail: st
     rows=st.lists(st.dictionaries(st.text(max_size=8), st.text(max_size=300) | st.integers() | st.none(), max_size=3)),
     indent=st.sampled_from([None, 2]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_an_array_read_in_pieces_is_what_json_reads(
     rows: list[Row], indent: int | None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

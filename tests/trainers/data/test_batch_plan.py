@@ -37,6 +37,15 @@ def test_every_row_is_in_one_batch_of_an_epoch_and_batches_fit_the_budget(
     assert [[*plan.epoch(epoch).of_rank(0, start=1)]] == [every[0][1:]]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_epoch_of_any_number_of_batches_has_each_of_them_once(seed: int) -> None:
+    for batches in range(1, 40):
+        lengths = np.random.default_rng([seed, batches]).permutation(np.arange(1, batches + 1)) + 1000
+        rows = [row for [row] in flat(BatchPlan(lengths, batch_size=1, seed=seed))]
+        assert sorted(rows) == list(range(batches))
+        assert lengths[rows[0]] == lengths.max()
+
+
 @settings(max_examples=20, deadline=None)
 @given(LENGTHS, st.integers(1, 9))
 def test_batches_of_rows_are_full_but_the_last(lengths: list[int], size: int) -> None:

@@ -167,3 +167,12 @@ def test_a_row_that_would_be_learned_wrongly_is_refused(encoder: PhoneEncoder, c
         with pytest.raises(BadRow) as told:
             own.encode(bad)
         assert told.value.reason == reason
+
+
+def test_a_vocabulary_of_test_rows_is_refused_with_the_option_that_takes_them(
+    phone_store: Path, language_model: Callable[[str], Path], tmp_path: Path
+) -> None:
+    command = ["phoneme", "build-vocabulary", "phones-test", "--model", language_model("tied"), "--store", phone_store]
+    refused = stores.cli(*command, "--out", tmp_path / "refused")
+    assert refused.returncode == 2 and "to take them: --allow-held-out" in refused.stderr
+    assert stores.cli(*command, "--allow-held-out", "--out", tmp_path / "taken").returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ def rows(chunks: Path) -> Any:
     return TermRows.open("chunks", store=Store.open(chunks))
 
 
-def names_of(rows: Any, **retrieval: Any) -> dict[str, str]:
+def names_of(rows: Any, *, alike: Any = MappingProxyType({}), **retrieval: Any) -> dict[str, str]:
     """Findings and their levels."""
     from triptych.trainers.retrieval.config import ContrastiveConfig
     from triptych.trainers.retrieval.preflight import row_findings
@@ -45,6 +45,7 @@ def names_of(rows: Any, **retrieval: Any) -> dict[str, str]:
     trained = rows.of("train")
     prepared: Any = SimpleNamespace(
         seen=frozenset(term for row in trained for term in row.terms),
+        alike={term: term for term in rows.glossary} | alike,
         steps=SimpleNamespace(clips=SimpleNamespace(rows=trained)),
     )
     return {each.name: each.level for each in row_findings(config, rows, prepared)}
@@ -83,6 +84,7 @@ def test_what_training_or_tests_lack_is_told(rows: Any) -> None:
     named = [row for row in rows.rows if row.terms]
     assert {"no_rejection", "rejection_unmeasured"} <= set(names_of(replace(rows, rows=named)))
     assert "no_rejection" not in names_of(replace(rows, rows=named), enable_no_term=False)
+    assert names_of(rows, alike={"paris": "oslo"})["terms_alike"] == "warning"
     seen = [row for row in rows.rows if "geneva" not in row.terms]
     assert "no_unseen_terms" in names_of(replace(rows, rows=seen))
     assert "unmeasured" in names_of(replace(rows, rows=[row for row in rows.rows if row.role == "train"]))

@@ -33,7 +33,7 @@ def prepared(rows: Any, **retrieval: Any) -> Any:
         "model": {"base_model": "any"}, "data": {"train": "chunks"}, "training": {"batch_size": 32},
         "retrieval": {"dimension": 4, "enable_hard_neg": True, "enable_full_eval": True, **retrieval},
     })  # fmt: skip
-    encoder = SimpleNamespace(width=3, model=None, revision="")
+    encoder = SimpleNamespace(width=3, model=None, revision="", tokens=lambda texts: [text.lower() for text in texts])
     encoders: Any = SimpleNamespace(speech=encoder, text=encoder)
     return prepared_of(config, rows, encoders, _stand_ins(rows, encoders))
 

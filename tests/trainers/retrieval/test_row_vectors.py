@@ -97,14 +97,17 @@ def test_a_text_that_is_longer_than_the_encoder_reads_is_refused() -> None:
     from triptych.errors import UsageError
     from triptych.trainers.retrieval.model.encoders import TextEncoder
 
-    def tokenizer(texts: list[str], **_: Any) -> dict[str, Any]:
+    def tokenizer(texts: list[str], **asked: Any) -> dict[str, Any]:
         counts = [len(text.split()) for text in texts]
         mask = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
-        return {"input_ids": mask.long(), "attention_mask": mask.long()}
+        ids = mask.long() if "return_tensors" in asked else [[1] * count for count in counts]
+        return {"input_ids": ids, "attention_mask": mask.long()}
 
     tokenizer.model_max_length = int(1e30)  # type: ignore[attr-defined]
     model = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=3))
     encoder = TextEncoder(model, tokenizer, 2, "one")
+    same, also, other = encoder.tokens(["A b", "東 京", "c"])
+    assert same == also != other
     assert encoder.inputs(["a", "b c d"])["input_ids"].shape == (2, 3)
     with pytest.raises(UsageError, match="a text of 4 tokens; the encoder of texts reads 3: 'a b c d'"):
         encoder.inputs(["a", "a b c d"])

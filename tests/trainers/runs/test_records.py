@@ -21,7 +21,7 @@ from triptych.trainers.runs.config.read import read_config
 from triptych.trainers.runs.config.sections import RunConfig
 from triptych.trainers.runs.loop.stop_signals import Stopped
 from triptych.trainers.runs.records import requirements
-from triptych.trainers.runs.records.card import card_text, front_matter_of, metadata
+from triptych.trainers.runs.records.card import card_text, front_matter_of, merged_card, metadata
 from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
@@ -229,6 +229,20 @@ def test_a_card_says_unknown_and_its_metadata_is_that_of_the_hub(store: Store, m
     assert metadata(found)["license"] == "apache-2.0"
     assert metadata(found)["base_model"] == "Qwen/Qwen2-Audio-7B"
     assert r"| dataset a\|b | apache-2.0 |" in card_text(found)
+
+
+def test_the_card_of_a_merged_model_tells_of_a_whole_model(store: Store, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with RunRecord(folder, facts_of(store, model, folder, is_known=False)):
+        pass
+    (tmp_path / "README.md").write_text(str(merged_card(folder, "step-000005")))
+    assert front_matter_of(folder / "README.md")["library_name"] == "peft"
+    assert front_matter_of(tmp_path / "README.md")["library_name"] == "transformers"
+    text = (tmp_path / "README.md").read_text()
+    assert "the whole model: LoRA adapters of the checkpoint step-000005 are in its weights" in text
+    assert "makes a whole model" not in text
+    (folder / "README.md").write_text("# What people wrote\n")
+    assert merged_card(folder, "step-000005") == "# What people wrote\n"
 
 
 def test_requirements_name_where_versions_come_from(monkeypatch: pytest.MonkeyPatch) -> None:

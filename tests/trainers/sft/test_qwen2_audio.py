@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -206,3 +207,20 @@ def test_a_video_is_not_heard_as_a_clip(encoder: Any, row_of: Callable[..., Any]
     with pytest.raises(BadRow) as caught:
         encoder.length(row_of((Video(str(video(1.0)), with_sound=True),), ("x",)))
     assert caught.value.reason == "video_unsupported"
+
+
+def test_a_stored_clip_in_whose_place_another_of_its_length_lies_makes_a_bad_row(
+    encoder: Any, row_of: Callable[..., Any], clips: Callable[[float], Path], tmp_path: Path
+) -> None:
+    written = clips(0.4).read_bytes()
+    stored = tmp_path / f"{hashlib.sha256(written).hexdigest()}{clips(0.4).suffix}"
+    stored.write_bytes(written)
+    row = row_of((Clip(str(stored)), "What?"), ("this",))
+    before = encoder.encode(row)
+    stored.write_bytes(written[:-2] + bytes(each ^ 1 for each in written[-2:]))
+    assert encoder.length(row).tokens == len(before)  # nothing else tells
+    with pytest.raises(BadRow, match="put it back") as caught:
+        encoder.encode(row)
+    assert caught.value.reason == "changed_media"
+    stored.write_bytes(written)
+    assert len(encoder.encode(row)) == len(before)

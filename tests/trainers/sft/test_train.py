@@ -140,6 +140,9 @@ def test_bad_rows_stop_a_run_or_are_named(qwen2_audio: Path, store: Path, tmp_pa
     long = {"max_audio_seconds": 0.6}
     with pytest.raises(ProblemsFound, match=r"too_long.*3 more rows"):
         training_runs.train(short(qwen2_audio, tmp_path / "refused", data=long), store)
+    with pytest.raises(ProblemsFound, match="no row of 6 can be taken") as none:
+        training_runs.train(short(qwen2_audio, tmp_path / "none", data={"max_audio_seconds": 0.1}), store)
+    assert "leave_out" not in str(none.value.hint)
     out = tmp_path / "run"
     made = training_runs.train(short(qwen2_audio, out, data={**long, "bad_rows": "leave_out"}), store)
     assert made.left_out == {"too_long": 4}

@@ -9,6 +9,7 @@ which makes vectors itself, is in `sonar.py`.
 from __future__ import annotations
 
 import sys
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,10 @@ class TextEncoder:
                 hint="shorten it in the glossary, or name another encoder: retrieval.text_model",
             )
         return {name: given[name] for name in ("input_ids", "attention_mask")}
+
+    def tokens(self, texts: Sequence[str]) -> list[bytes]:
+        """The tokens of each text: texts with the same ones, such as words of unknown letters, are read alike."""
+        return [array("q", ids).tobytes() for ids in self.tokenizer([text.lower() for text in texts])["input_ids"]]
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """The vector of each text."""

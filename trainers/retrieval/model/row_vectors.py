@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....shards.media.integrity import Expected, problem_of
+from ....shards.media.integrity import check_as_stored
 from ....shards.media.streams import MediaError
 from ...data.bad_rows import LeftOut
 from ...data.sound import read_sound
@@ -100,8 +100,7 @@ def heard(row: TermRow, speech: SpeechEncoder) -> Vectors:
     """
     import numpy as np
 
-    if row.audio.is_file() and (problem := problem_of(Expected(row.audio), quick=False)) is not None:
-        raise MediaError("changed_media", problem)
+    check_as_stored(row.audio)
     samples = read_sound(row.audio, speech.rate)
     if len(samples) > round(speech.heard_s * speech.rate):
         raise MediaError("too_long", f"{len(samples) / speech.rate:.1f} s; {speech.heard_s:g} s are heard")

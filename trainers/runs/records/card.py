@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ....errors import UsageError
+from ....errors import DamagedError, UsageError
 from ....shards.strict_yaml import parse_yaml, yaml_text
 from .run_json import read_record
 
@@ -48,13 +48,33 @@ def front_matter_of(path: Path) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def card_text(record: Mapping[str, Any]) -> str:
-    """The card of a record."""
-    return f"---\n{yaml_text(metadata(record))}---\n\n" + "\n".join(_body(record)).rstrip() + "\n"
+def merged_card(run: Path, checkpoint: str) -> str | None:
+    """The card of a model folder that a checkpoint of a run was merged into; None: the run has no card.
+
+    A card that people have changed since it was written is theirs, and stays as it is.
+    """
+    if not (run / CARD).is_file():
+        return None
+    text = (run / CARD).read_text(encoding="utf-8")
+    try:
+        record = read_record(run)
+    except DamagedError:  # a folder of checkpoints and a card alone
+        return text
+    return card_text(record, merged=checkpoint) if text == card_text(record) else text
 
 
-def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata that the hub reads."""
+def card_text(record: Mapping[str, Any], *, merged: str | None = None) -> str:
+    """The card of a record.
+
+    Args:
+        merged: The checkpoint whose weights are in the folder of the card, a whole model; None: it is that of the run.
+    """
+    head = yaml_text(metadata(record, is_whole=merged is not None))
+    return f"---\n{head}---\n\n" + "\n".join(_body(record, merged)).rstrip() + "\n"
+
+
+def metadata(record: Mapping[str, Any], *, is_whole: bool = False) -> dict[str, Any]:
+    """The metadata that the hub reads; `is_whole`: the folder is a model of its own, whatever was trained."""
     model, train = record["model"], record["exports"]["train"]
     licences = _licences(record)
     known = {name for name in licences.values() if name != UNKNOWN}
@@ -68,7 +88,7 @@ def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
     if train.get("languages"):
         found["language"] = list(train["languages"])
     found |= {
-        "datasets": list(train["datasets"]), "library_name": "peft" if is_lora else "transformers",
+        "datasets": list(train["datasets"]), "library_name": "peft" if is_lora and not is_whole else "transformers",
         "pipeline_tag": _TASKS.get(model["family"], "audio-text-to-text"),
         "tags": ["triptych", record["trainer"], "lora" if is_lora else "full-fine-tuning"],
     }  # fmt: skip
@@ -87,12 +107,14 @@ def _licences(record: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _body(record: Mapping[str, Any]) -> Iterator[str]:
+def _body(record: Mapping[str, Any], merged: str | None) -> Iterator[str]:
     model, train = record["model"], record["exports"]["train"]
     kind = "LoRA adapters" if record["configuration"].get("lora") is not None else "all trained weights"
     yield f"# {_said(model['name'])}, trained on {_said(train['reference'])}"
     yield ""
     made = f"The checkpoints hold {kind}; `triptych train export` makes a whole model of one."
+    if merged is not None:
+        made = f"This folder is the whole model: {kind} of the checkpoint {merged} are in its weights."
     rows = train["rows"]
     if record["trainer"] == "contrastive":
         made = "Its folder `retriever` holds what was trained; `triptych retrieve` searches with it."
