@@ -134,6 +134,7 @@ def _show(found: RunResult | Preflight) -> None:
         output.say(f"  {amount(count, 'row')} left out: {reason}")
     if found.cut_seconds:
         output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
+    output.say(f"curves: {found.folder / 'curves.html'}")
     checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
     output.say(f"next: triptych train export {found.folder} --merge --for transformers --out MODEL{checkpoint}")
 

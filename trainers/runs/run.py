@@ -5,7 +5,7 @@ The first process writes; the others of the same run compute.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
 from .preflight.audio_gap import AudioGap, gap_of
+from .preflight.overlap import overlaps
+from .preflight.settings import number_format_of
 from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, towers_of
 from .processes.ranks import ranks_here
 from .records.facts import RunFacts
@@ -29,10 +31,12 @@ from .result import RunResult, components_of, result_of
 from .run_folder import CHECKPOINTS, alone_in, where_to_begin
 
 if TYPE_CHECKING:
+    from ...shards.exports.versions import Version
     from .config.sections import RunConfig
     from .loop.objective import Objective
     from .loop.progress import Observer
     from .loop.trainer import RunTrainer
+    from .preflight.report import Finding
     from .scores.evaluations import Evaluations
 
 Progress = Callable[[int, int], None]
@@ -178,7 +182,18 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
         device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
         components=[asdict(each) for each in components_of(prepared)],
         left_out=[row.record() for row in data.lengths.left_out], store=store, about=about,
+        warnings=[finding.text for finding in _warnings(config, prepared, exports)],
     )  # fmt: skip
+
+
+def _warnings(config: RunConfig, prepared: Prepared, exports: Mapping[str, Version]) -> Iterator[Finding]:
+    """What preflight tells too, and a run without one should: rows that are measured and trained on, and formats of
+    numbers."""
+    trained = prepared.data.rows.reader.version
+    for name, key in (("validation", "data.validation"), ("evaluation", "evaluation.export")):
+        if name in exports:
+            yield from overlaps(trained, exports[name], key)
+    yield from number_format_of(prepared, asked=config.model.dtype)
 
 
 def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:

@@ -59,6 +59,10 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     assert told["scores"].keys() == told["base_scores"].keys() == {"validation_loss", "wer"}
     assert (told["audio_gap"]["rows"], told["audio_gap"]["is_heard"]) == (6, True)
     record = json.loads((out / "run.json").read_text())
+    learnt = [text.split(":")[0] for text in record["warnings"] if "talk@v1 has 6 samples of mixed@v1" in text]
+    assert learnt == ["data.validation", "evaluation.export"]
+    assert all(f"warning: {text}" in done.stderr for text in record["warnings"])
+    assert "has 6 samples of mixed@v1" in (out / "README.md").read_text()
     gaps = record["audio_gap"]
     assert record["exports"]["train"]["languages"] == ["en"]  # its rows name none, its samples do
     assert gaps["last"] == told["audio_gap"] != gaps["base"]

@@ -140,18 +140,12 @@ class _Looking:
     # ---- findings
 
     def _of_settings(self) -> Iterator[Finding]:
-        import torch
-
         config, prepared = self.config, self.prepared
         steps = len(prepared.steps)
-        device = next(prepared.model.parameters()).device
-        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else True
         yield from settings.learning_rates(config)
         yield from settings.warm_up(steps, schedule_of(config, steps).warmup, prepared.data.plan.rows)
         yield from settings.adapters_elsewhere(config)
-        yield from settings.number_format(
-            prepared.loaded.dtype, asked=config.model.dtype, on_gpu=device.type == "cuda", has_bf16=has_bf16
-        )
+        yield from settings.number_format_of(prepared, asked=config.model.dtype)
         form = template_of(prepared.files.folder, None)
         yield from settings.chat_template(config.model.base_model, form=form)
         trained = prepared.data.rows.reader.version

@@ -11,6 +11,7 @@ from .report import WARNING, Finding
 
 if TYPE_CHECKING:
     from ..config.sections import RunConfig
+    from ..prepare import Prepared
 
 LORA_RATES = (1e-6, 1e-3)
 """Learning rates of adapters that are usual (Hu et al., 2021, train with 2e-4; the scripts here name 1e-4 to 2e-5)."""
@@ -72,6 +73,15 @@ def adapters_elsewhere(config: RunConfig) -> Iterator[Finding]:
             "model alone.",
             "hand on merged weights: triptych train export RUN --merge",
         )  # fmt: skip
+
+
+def number_format_of(prepared: Prepared, *, asked: str) -> Iterator[Finding]:
+    """`number_format` of a run on the device that it is on."""
+    import torch
+
+    device = next(prepared.model.parameters()).device
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else True
+    yield from number_format(prepared.loaded.dtype, asked=asked, on_gpu=device.type == "cuda", has_bf16=has_bf16)
 
 
 def number_format(dtype: str, *, asked: str, on_gpu: bool, has_bf16: bool) -> Iterator[Finding]:

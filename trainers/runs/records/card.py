@@ -219,6 +219,9 @@ def _results(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"Audio gap (loss of training rows with another row's sound, less that with their own): {told}."
         if not all(gap["is_heard"] for gap in gaps.values()):
             yield "The loss does not depend on what is in the sound: this model does not hear."
+    for text in record.get("warnings") or ():
+        yield ""
+        yield f"Warning: {_said(text)}"
 
 
 def _scores(record: Mapping[str, Any]) -> Iterator[str]:

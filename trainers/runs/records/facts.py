@@ -30,6 +30,7 @@ class RunFacts:
         steps: Of the whole run.
         components: What is trained of each part of the model.
         left_out: Rows of the export that are not trained on, found before the first step.
+        warnings: What whoever reads its scores should know.
         about: What a trainer tells of its rows; of DPO the pairs by dimension, and which answers are longer.
         store: Where the run is made known; None: nowhere.
     """
@@ -47,6 +48,7 @@ class RunFacts:
     ranks: int = 1
     components: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[Mapping[str, Any]] = ()
+    warnings: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     store: Store | None = None
 

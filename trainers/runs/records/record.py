@@ -89,6 +89,8 @@ class RunRecord:
         what = f"goes on after step {self.from_step:,}" if self.from_step else "begins"
         on = f"{self.document['exports']['train']['reference']}, {self.document['model']['name']}"
         self._tell(RunLine(f"train {self.facts.trainer} {what}", f"{on}, {amount(self.facts.steps, 'step')}"))
+        for text in self.facts.warnings:
+            self._tell(RunLine("warning", text))
         return self
 
     def _register(self) -> None:
@@ -210,7 +212,7 @@ class RunRecord:
             "seed": config.training.seed, "configuration": config.model_dump(mode="json"),
             "device": device_of(facts.device, facts.ranks),
             "software": {"triptych": own_source(), "python": platform.python_version(), "packages": packages()},
-            "about_rows": dict(facts.about),
+            "about_rows": dict(facts.about), "warnings": list(facts.warnings),
             "rows": facts.rows, "steps": facts.steps, "step": self.from_step, "epoch": None, "loss": None,
             "rows_read": 0, "tokens_read": 0, "left_out": len(facts.left_out), "base_scores": None, "scores": None,
             "audio_gap": None, "best": None, "last": None, "checkpoints": [], "stopped_early": False,

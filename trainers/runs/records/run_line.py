@@ -27,7 +27,7 @@ class RunLine:
         return f"{self.where}: {self.what}"
 
     def __str__(self) -> str:
-        return self.logged if self.left_s is None else f"{self.logged}; {_duration(self.left_s)} left"
+        return self.logged if not self.left_s else f"{self.logged}; {_duration(self.left_s)} left"
 
 
 Lines = Callable[[RunLine], None]
