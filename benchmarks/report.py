@@ -100,7 +100,8 @@ def replaced(document: str, name: str, text: str) -> str:
 
 def render(section: Section) -> str:
     """The section as Markdown."""
-    lines = [f"## {section.name}: {section.title}", "", section.setting, "", *_table(section), ""]
+    lines = [f"## {section.name}: {section.title}", "", section.setting, ""]
+    lines += [*_table(section), ""] if section.figures else []
     lines += ["| required | found | |", "| --- | --- | --- |"]
     lines += [
         f"| {each.text} | {each.found} | {'met' if each.met else '**missed**'} |" for each in section.requirements
