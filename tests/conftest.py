@@ -18,6 +18,7 @@ from support.places import DATA
 from triptych.catalog.sources.synthetic.source import SyntheticSource
 from triptych.shards.store import store as stores
 from triptych.shards.store.store import Store
+from triptych.shards.store.tables import TABLES
 
 
 def _import_duckdb_as_in_a_script() -> None:
@@ -76,17 +77,18 @@ def stores_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     Tests of the creation itself create anew (the fixture `created_anew`), and so do processes of their own.
     """
     create = stores.create_tables
-    empty: list[Path] = []
+    empty: dict[tuple[Any, ...], Path] = {}
 
     def copy(root: Path) -> None:
         if root.exists() or not root.parent.is_dir():
             create(root)
             return
-        if not empty:
+        schemas = tuple(TABLES.items())  # those of a test may be an earlier version's
+        if schemas not in empty:
             made = tmp_path_factory.mktemp("empty") / "store"
             create(made)
-            empty.append(made)
-        shutil.copytree(empty[0], root)
+            empty[schemas] = made
+        shutil.copytree(empty[schemas], root)
 
     stores.create_tables = copy
     yield create
