@@ -193,7 +193,12 @@ def _show_merged(made: Merged) -> None:
     )
     for name in made.left_out:
         output.say(f"  not in it: {name} of the base, weights in another format")
-    output.say(f"next: triptych infer NAME --model {made.folder} --out predictions.jsonl")
+    from ...trainers.phoneme.recognizer import FILE
+
+    if (made.folder / FILE).is_file():
+        output.say(f"next: triptych phoneme infer {made.folder} AUDIO")
+    else:
+        output.say(f"next: triptych infer NAME --model {made.folder} --out predictions.jsonl")
 
 
 add(app, "sft", sft, examples=SFT_EXAMPLES)

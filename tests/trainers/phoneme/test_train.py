@@ -16,6 +16,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
+from triptych.commands.models import train
 from triptych.errors import DamagedError, UsageError
 from triptych.trainers.models.weights import read_tensors
 
@@ -88,12 +89,14 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(run: Path, phone_s
 
 
 def test_the_folder_that_is_handed_on_says_the_same_and_is_a_language_model_like_any_other(
-    run: Path, phone_store: Path, tmp_path: Path
+    run: Path, phone_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     made = triptych.train_export(run, out=tmp_path / "model", layout="vllm")
+    train._show_merged(made)
+    assert f"next: triptych phoneme infer {tmp_path / 'model'} AUDIO" in capsys.readouterr().out
     for name in ("projector.safetensors", "language_model/model.safetensors", "encoder/model.safetensors"):
         path = tmp_path / "model" / name
         written = path.read_bytes()
