@@ -26,7 +26,7 @@ from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
 from triptych.trainers.runs.records.run_json import read_record
-from triptych.trainers.runs.records.run_line import Pace, RunLine, step_line
+from triptych.trainers.runs.records.run_line import Pace, RunLine, score_line, step_line
 from triptych.trainers.runs.records.run_log import LogFile, StepLines, read_lines
 
 
@@ -130,6 +130,13 @@ def test_the_time_that_is_left_is_that_of_the_steps_after_the_first() -> None:
     seen = {**line(9, 0.5), "lr": {"projector": 1e-4, "language_model": 1e-5, "lm_head": 1e-5}}
     assert str(step_line(seen, 1000, 9910.0)) == "step 9 of 1,000: loss 0.5000, lr 1e-05 to 0.0001; 2 h 45 min left"
     assert str(step_line(seen, 1000, 62.0)).endswith("; 1 min 02 s left")
+    assert str(step_line(seen, 9, 0.0)) == "step 9 of 9: loss 0.5000, lr 1e-05 to 0.0001"
+
+
+def test_the_log_has_all_scores_and_who_waits_is_told_the_first() -> None:
+    told = score_line({"step": 3, "scores": {f"s{number}": 0.5 for number in range(6)}})
+    assert told.logged == "step 3: s0 0.5, s1 0.5, s2 0.5, s3 0.5, s4 0.5, s5 0.5"
+    assert str(told) == "step 3: s0 0.5, s1 0.5, s2 0.5, s3 0.5 and 2 more"
 
 
 def test_a_resumed_run_takes_back_what_came_after_its_checkpoint(store: Store, model: Path, tmp_path: Path) -> None:

@@ -16,21 +16,27 @@ class RunLine:
         where: `step 20 of 294`.
         what: `loss 0.1234, lr 0.0001`.
         left_s: Seconds to the last step, as far as can be told.
+        short: What is told of it; default: all.
     """
 
     where: str
     what: str
     left_s: float | None = None
+    short: str | None = None
 
     @property
     def logged(self) -> str:
         return f"{self.where}: {self.what}"
 
     def __str__(self) -> str:
-        return self.logged if not self.left_s else f"{self.logged}; {_duration(self.left_s)} left"
+        told = f"{self.where}: {self.short or self.what}"
+        return told if not self.left_s else f"{told}; {_duration(self.left_s)} left"
 
 
 Lines = Callable[[RunLine], None]
+
+_MOST = 4
+"""Scores that are told of an evaluation; the log has all."""
 
 
 @dataclass(slots=True)
@@ -64,7 +70,10 @@ def step_line(line: Mapping[str, Any], of: int, left_s: float | None) -> RunLine
 
 def score_line(line: Mapping[str, Any]) -> RunLine:
     """The scores of an evaluation."""
-    return RunLine(f"step {line['step']:,}", ", ".join(f"{name} {value:.4g}" for name, value in line["scores"].items()))
+    scores = [f"{name} {value:.4g}" for name, value in line["scores"].items()]
+    more = len(scores) - _MOST
+    short = f"{', '.join(scores[:_MOST])} and {more} more" if more > 0 else None
+    return RunLine(f"step {line['step']:,}", ", ".join(scores), short=short)
 
 
 def _duration(seconds: float) -> str:
