@@ -25,10 +25,10 @@ from .config import ContrastiveConfig
 from .model.encoders import device_here
 from .model.row_vectors import RowVectors, heard
 from .model.trained_parts import FAMILY
-from .prepare import Encoders, Prepared, open_rows, prepared_of
+from .prepare import Encoders, Prepared, open_rows, prepared_of, shared_sound
 from .result import ContrastivePreflight, ContrastiveResult, result_of
 from .search.glossary_index import require_faiss
-from .term_rows import TEST, TRAIN, VALIDATION, TermRow, TermRows
+from .term_rows import TEST, VALIDATION, TermRow, TermRows
 
 if TYPE_CHECKING:
     from .scores.metrics import Vectors
@@ -142,24 +142,11 @@ def _run_findings(config: ContrastiveConfig, prepared: Prepared, memory: Memory)
 
 def row_findings(config: ContrastiveConfig, rows: TermRows, prepared: Prepared) -> Iterator[Finding]:
     """Yield what is unusual in the chunks of a run."""
-    yield from _shared_sound(rows)
+    yield from shared_sound(config, rows)
     yield from _unheard_terms(rows, prepared.seen)
     yield from _alike_terms(config, prepared.alike)
     yield from _held_out(rows, prepared.seen)
     yield from _silence(config, rows, prepared.steps.clips.rows)
-
-
-def _shared_sound(rows: TermRows) -> Iterator[Finding]:
-    """Yield what training and tests have in common: the clips themselves, or the recordings that they were cut from."""
-    for what, of in (("clips", lambda row: str(row.audio)), ("recordings", lambda row: row.source)):
-        trained = {of(row) for row in rows.of(TRAIN)}
-        shared = sorted({of(row) for role in (VALIDATION, TEST) for row in rows.of(role)} & trained)
-        if shared:
-            yield Finding(
-                ERROR, "overlap", f"{len(shared):,} {what} are trained on and measured on: {shared[0]} ...",
-                "make splits that keep speakers or recordings apart (triptych split), and export again",
-            )  # fmt: skip
-            return
 
 
 def _unheard_terms(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from ..runs.loop.progress import check_files, read_state
 from ..runs.loop.stop_signals import Stopped, stop_signals
 from ..runs.loop.trained_weights import TrainedWeights
 from ..runs.observers import Observers
-from ..runs.preflight.report import ERROR
+from ..runs.preflight.report import refuse
 from ..runs.records.record import RunRecord
 from ..runs.run_folder import CHECKPOINTS, alone_in, where_to_begin
 from .config import ContrastiveConfig
@@ -30,7 +30,7 @@ from .model.row_vectors import VECTORS
 from .model.trained_parts import FAMILY, changed_weights, merge, trained_encoders
 from .objective.hard_negatives import NearTermHooks
 from .preflight import row_findings
-from .prepare import Prepared, prepare, text_model, text_tag
+from .prepare import Prepared, prepare, shared_sound, text_model, text_tag
 from .result import NAME, ContrastiveResult, result_of
 from .scores.measure import CONTROL, write_scores
 from .scores.page import write_scores_page
@@ -101,9 +101,7 @@ def _run(
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
     begin = where_to_begin(folder, checkpoints, resume=resume)
     prepared = prepare(config, store, cache=folder / VECTORS, again=begin is None)
-    for finding in row_findings(config, prepared.rows, prepared):
-        if finding.level == ERROR:
-            raise UsageError(finding.text, hint=finding.advice)
+    refuse(row_findings(config, prepared.rows, prepared))
     config = _with_epochs(config, prepared.steps.of_epoch)
     with stop_signals() as stop:
         facts = _facts(config, prepared, store if of is None else None)
@@ -192,6 +190,7 @@ def _facts(config: ContrastiveConfig, prepared: Prepared, store: Store | None) -
         model_folder=prepared.speech.folder, steps=len(prepared.steps), rows=len(prepared.steps.clips.rows),
         device=device_here(), left_out=[row.record() for row in prepared.vectors.left_out], store=store,
         components=[asdict(each) for each in trainable_by_component(prepared.model, FAMILY)],
+        warnings=[finding.text for finding in shared_sound(config, prepared.rows)],
     )  # fmt: skip
 
 

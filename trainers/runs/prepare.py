@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...shards.exports.versions import find, require_data
 from ...shards.store.store import Store
+from ...shards.store.use import using
 from ..data.bad_rows import REFUSE, BadRows
 from ..data.batch_loader import BatchLoader
 from ..data.batch_plan import BatchPlan
 from ..data.encoder import Encoder
+from ..data.exports import ExportReader
 from ..data.row_lengths import MODALITIES, RowLengths, check_rows
 from ..data.training_rows import TrainingRows
 from ..models.adapters import add_adapters
@@ -27,10 +28,13 @@ from ..models.training_model import TrainingModel, load_for_training
 from .loop.arguments import check_reports
 from .loop.rates import stage_ends
 from .loop.steps import PlannedSteps
+from .preflight.overlap import overlaps
+from .preflight.report import refuse
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .loop.objective import Objective
+    from .preflight.report import Finding
 
 LENGTHS = "row_lengths"
 """The lengths of rows, in a run's folder."""
@@ -129,6 +133,7 @@ class Prepared:
         model: The model with what was added to it.
         trained: What of it is trained, in which stage, at which rates.
         validation: The rows of `data.validation`.
+        overlap: What is trained on and measured on.
     """
 
     recipe: Recipe
@@ -141,25 +146,33 @@ class Prepared:
     model: Any
     trained: TrainingPlan
     validation: TrainingRows | None = None
+    overlap: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Exports:
-    """The exports that a configuration names, found and verified."""
+    """The exports that a configuration names, found and verified.
+
+    Attributes:
+        overlap: What is trained on and measured on.
+    """
 
     train: TrainingRows
     validation: TrainingRows | None
+    overlap: tuple[Finding, ...]
 
     @classmethod
     def open(cls, config: RunConfig, store: Store) -> _Exports:
         section = config.data
         train = TrainingRows.open(section.train, store=store, allow_held_out=section.allow_held_out)
-        validation = None
+        validation, measured = None, {}
         if section.validation is not None:
             validation = TrainingRows.open(section.validation, store=store, allow_held_out=True)
+            measured["data.validation"] = validation.reader.version
         if config.evaluation is not None:
-            require_data(find(store, config.evaluation.export))
-        return cls(train, validation)
+            with using(store, "train") as opened:
+                measured["evaluation.export"] = ExportReader.open(config.evaluation.export, store=opened).version
+        return cls(train, validation, tuple(overlaps(config, train.reader.version, measured)))
 
 
 def open_data(
@@ -189,9 +202,12 @@ def open_data(
 
 def prepare(
     config: RunConfig, recipe: Recipe, *, store: Store, folder: Path | None, rank: int = 0, ranks: int = 1,
-    device: str | None = None,
+    device: str | None = None, refuses_overlap: bool = True,
 ) -> Prepared:  # fmt: skip
     """Open the data and the model of a run, and add to the model what is trained.
+
+    Args:
+        refuses_overlap: Raise where rows are trained on and measured on, and the configuration does not allow it.
 
     Raises:
         UsageError: The model or the export is not here, or cannot be trained (on) like this.
@@ -202,6 +218,8 @@ def prepare(
     require_torch("train")
     check_reports(config.logging.report_to)
     exports = _Exports.open(config, store)  # before the model, which may be a long download
+    if refuses_overlap:
+        refuse(exports.overlap)
     base = recipe.base(config, exports.train)
     files, family, encoder = base.files, base.family, base.encoder
     data = open_data(exports.train, encoder, config, folder=folder, rank=rank, ranks=ranks)
@@ -222,7 +240,9 @@ def prepare(
         for name, parameter in model.named_parameters():  # those of later stages too: a wrapper looks once
             if name in set(trained.names):
                 parameter.requires_grad_(True)
-    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained, exports.validation)
+    return Prepared(
+        recipe, files, family, encoder, data, steps, loaded, model, trained, exports.validation, exports.overlap
+    )
 
 
 def computing_of(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:

@@ -46,7 +46,8 @@ def short(model: Path, out: Path, **sections: Any) -> Any:
 def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     keys = {"training.epochs": 1, "training.batch_size": 2, "training.gradient_accumulation_steps": 2,
-            "data.workers": 0, "data.validation": "talk", "lora": "{r: 4}", "logging.save_steps": 1,
+            "data.workers": 0, "data.validation": "talk", "data.allow_overlap": "true", "lora": "{r: 4}",
+            "logging.save_steps": 1,
             "evaluation": "{export: talk, metric: wer, rows: 2, max_new_tokens: 3}"}  # fmt: skip
     command = ["train", "sft", "mixed", "--model", qwen2_audio, "--store", store, "--output-dir", out, "--json"]
     command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
@@ -61,6 +62,7 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     record = json.loads((out / "run.json").read_text())
     learnt = [text.split(":")[0] for text in record["warnings"] if "talk@v1 has 6 samples of mixed@v1" in text]
     assert learnt == ["data.validation", "evaluation.export"]
+    assert record["configuration"]["data"]["allow_overlap"] is True
     assert all(f"warning: {text}" in done.stderr for text in record["warnings"])
     assert "has 6 samples of mixed@v1" in (out / "README.md").read_text()
     gaps = record["audio_gap"]
@@ -110,6 +112,19 @@ def test_an_export_that_is_not_there_is_told_before_a_model_is_looked_for(
     with pytest.raises(UsageError, match="has no export 'nosuch'"):
         triptych.train_sft(model="Some/Model", download=True, values={"data.train": "talk", **values}, store=store,
                            output_dir=tmp_path / "run", dry_run=dry_run)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("train", "values"),
+    [(triptych.train_sft, {"evaluation": "{export: talk}"}),
+     *((train, {"data.validation": "talk"}) for train in (triptych.train_dpo, triptych.train_phoneme))],
+)  # fmt: skip
+def test_rows_that_are_measured_on_are_refused_before_a_model_is_looked_for(
+    store: Path, tmp_path: Path, train: Any, values: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=r"talk@v1 has 6 samples of mixed@v1: talk/all/000, ") as refused:
+        train(model="Some/Model", values={"data.train": "mixed", **values}, store=store, output_dir=tmp_path / "run")
+    assert "data.allow_overlap=true" in str(refused.value.hint)
 
 
 def test_another_run_does_not_go_on_from_a_checkpoint(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
@@ -214,7 +229,10 @@ def test_a_model_in_parts_is_scored_stopped_and_goes_on_to_the_same_weights(
     model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     sections = {**training_runs.MODES[mode], "stages": EXACT[mode].get("stages", [])}
-    scored = {"data": {"validation": "talk"}, "evaluation": {"export": "talk", "rows": 3, "max_new_tokens": 3}}
+    scored = {
+        "data": {"validation": "talk", "allow_overlap": True},
+        "evaluation": {"export": "talk", "rows": 3, "max_new_tokens": 3},
+    }
     folder = request.getfixturevalue(model)
     whole = short(folder, tmp_path / "whole", train="mixed", **sections)
     training_runs.train_together(whole, store, **training_runs.FSDP)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ....errors import UsageError
 
 if TYPE_CHECKING:
     from ..result import RunPlan
@@ -82,6 +84,17 @@ class Preflight:
     @property
     def warnings(self) -> tuple[Finding, ...]:
         return tuple(each for each in self.findings if each.level == WARNING)
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Refuse a run for its first error.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for each in findings:
+        if each.level == ERROR:
+            raise UsageError(each.text, hint=each.advice)
 
 
 def ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
