@@ -59,21 +59,25 @@ def problem_of(expected: Expected, *, quick: bool) -> str | None:
     return None if found == wanted else f"damaged: its bytes have the SHA-256 {found}, expected {wanted}"
 
 
-def check_as_stored(path: Path) -> None:
-    """Refuse a stored file whose bytes are not those that its name states: another one lies in its place.
+def check_as_stored(path: Path, sha256: str | None = None) -> None:
+    """Refuse a file whose bytes are not those that were recorded: another one lies in its place.
 
     A file that was looked at and has the size and the time of then is not read again.
+
+    Args:
+        sha256: What the store has of a linked file; default: what the name of a stored file states, or nothing.
 
     Raises:
         MediaError: `changed_media`.
     """
-    wanted = digest_in_name(path)
+    wanted = sha256 or digest_in_name(path)
     if wanted is None or not path.is_file():
         return
     status = path.stat()
     found = _digest(str(path), status.st_size, status.st_mtime_ns)
     if found != wanted:
-        raise MediaError("changed_media", f"its bytes have the SHA-256 {found}, not that of its name; put it back")
+        which = "that of its name" if sha256 is None else f"{sha256}, with which it was linked"
+        raise MediaError("changed_media", f"its bytes have the SHA-256 {found}, not {which}; put it back")
 
 
 @lru_cache(maxsize=1 << 16)

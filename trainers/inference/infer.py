@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.media.integrity import check_as_stored
 from ...shards.media.streams import MediaError
 from ...validators.metrics.edits import UNSPACED
 from ...validators.metrics.vote import vote
@@ -186,6 +187,7 @@ class _Row:
         for clip in clips:
             if clip.is_url:
                 raise MediaError("url", f"{clip.path}: download it, or hand it to a server with --audio-as url")
+            check_as_stored(Path(clip.path), clip.sha256)
         sounds = [read_sound(Path(clip.path), backend.rate) for clip in clips]
         self.fields["seconds"] = seconds_of(sounds, backend.rate)
         heard_s = self.run.options.max_seconds or backend.heard_s

@@ -163,7 +163,7 @@ def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Ite
         fault = None if len(clips) == len(row.media) == 1 else f"not_one_clip: {len(row.media)} media"
         if fault is None:
             try:
-                check_as_stored(Path(clips[0].path))
+                check_as_stored(Path(clips[0].path), clips[0].sha256)
             except MediaError as bad:
                 fault = f"{bad.reason}: {bad.detail}"
         reference = tuple(row.turns[-1].text.split())

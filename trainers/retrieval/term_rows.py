@@ -34,6 +34,7 @@ class TermRow:
         source: The sample that it was cut from.
         terms: Those that it was cut around; none: it names none.
         other_terms: Further terms that are said in it.
+        sha256: What its sound must be, where it was linked.
     """
 
     id: str
@@ -43,6 +44,7 @@ class TermRow:
     text: str
     terms: tuple[str, ...]
     other_terms: tuple[str, ...]
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +137,7 @@ def _rows(reader: ExportReader) -> Iterator[TermRow]:
             str(row["id"]), role, str(row.get("sample_id") or row["id"]), Path(row["audio"]),
             str(row.get("term_chunk_text") or ""),
             tuple(row.get("term_chunk_audio_ground_truth_terms") or ()), tuple(row.get("other_terms") or ()),
+            reader.linked.get(row["audio"]),
         )  # fmt: skip
 
 
