@@ -2,7 +2,6 @@
 
 media.py     files stored by the SHA-256 of their bytes
 integrity.py whether files are still what they were when they were stored
-linked_sums.py  what linked files were when they were linked
 probe.py     codec, rate, frames and duration of a file
 streams.py   opening a file: which streams are media, the names of their codecs
 length.py    the length that a header declares for a stream

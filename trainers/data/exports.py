@@ -14,7 +14,7 @@ from ...errors import DamagedError, UsageError
 from ...shards.care.verify import recorded_media
 from ...shards.exports import versions as exports
 from ...shards.exports.rows import read_rows
-from ...shards.media.linked_sums import LinkedSums
+from ...shards.media.integrity import LinkedSums
 from ...shards.store.store import Store
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...shards.media.linked_sums import LinkedSums
+    from ...shards.media.integrity import LinkedSums
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 

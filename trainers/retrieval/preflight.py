@@ -18,8 +18,8 @@ from ..models.model_loading import require_torch
 from ..models.training_model import dtype_on
 from ..runs.loop.rates import schedule_of
 from ..runs.preflight import settings
+from ..runs.preflight.findings import ERROR, WARNING, Finding, ordered
 from ..runs.preflight.memory import FULL, Memory, memory_measured
-from ..runs.preflight.report import ERROR, WARNING, Finding, ordered
 from ..runs.preflight.step_time import Tried, try_steps
 from .config import ContrastiveConfig
 from .model.encoders import device_here

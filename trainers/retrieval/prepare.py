@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ...errors import UsageError, amount
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE, BadRows
+from ..runs.preflight.findings import refuse
 from ..runs.preflight.overlap import NAMED, overlap
-from ..runs.preflight.report import refuse
 from .config import SLICE, ContrastiveConfig
 from .model.encoders import SpeechEncoder, TextEncoder, device_here, speech_encoder, text_encoder
 from .model.model_inputs import Given, HeldVectors, Sounds, Texts
@@ -26,7 +26,7 @@ from .term_rows import TEST, TRAIN, VALIDATION, TermRow, TermRows
 
 if TYPE_CHECKING:
     from ..models.stages import TrainingPlan
-    from ..runs.preflight.report import Finding
+    from ..runs.preflight.findings import Finding
     from .model.retrieval_model import RetrievalModel
 
 

@@ -28,13 +28,13 @@ from ..models.training_model import TrainingModel, load_for_training
 from .loop.arguments import check_reports
 from .loop.rates import stage_ends
 from .loop.steps import PlannedSteps
+from .preflight.findings import refuse
 from .preflight.overlap import overlaps
-from .preflight.report import refuse
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .loop.objective import Objective
-    from .preflight.report import Finding
+    from .preflight.findings import Finding
 
 LENGTHS = "row_lengths"
 """The lengths of rows, in a run's folder."""

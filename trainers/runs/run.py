@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .loop.objective import Objective
     from .loop.progress import Observer
     from .loop.trainer import RunTrainer
-    from .preflight.report import Finding
+    from .preflight.findings import Finding
     from .scores.evaluations import Evaluations
 
 Progress = Callable[[int, int], None]

@@ -14,8 +14,7 @@ import triptych
 from support.imported import bring_in, noise, sound, video
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.exports.versions import Version
-from triptych.shards.media.integrity import check_as_stored
-from triptych.shards.media.linked_sums import LinkedSums
+from triptych.shards.media.integrity import LinkedSums, check_as_stored
 from triptych.shards.media.streams import MediaError
 from triptych.shards.store.store import Store
 from triptych.trainers.data.training_rows import TrainingRows, trainer_of

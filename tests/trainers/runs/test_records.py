@@ -15,6 +15,7 @@ from support.training_runs import config_of, conversations
 from triptych.errors import TriptychError
 from triptych.shards.care.removal import remove
 from triptych.shards.exports.versions import find
+from triptych.shards.pace import Pace
 from triptych.shards.store.store import Store
 from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.config.read import read_config
@@ -26,7 +27,7 @@ from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
 from triptych.trainers.runs.records.run_json import read_record
-from triptych.trainers.runs.records.run_line import Pace, RunLine, score_line, step_line
+from triptych.trainers.runs.records.run_line import RunLine, score_line, step_line
 from triptych.trainers.runs.records.run_log import LogFile, StepLines, read_lines
 
 

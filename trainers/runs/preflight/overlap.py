@@ -15,7 +15,7 @@ from ....errors import amount
 from ....shards.exports.versions import Version, media_paths, noise_samples, sample_column
 from ....shards.store.database import session
 from ....shards.store.sql import identifier, quote
-from .report import ERROR, WARNING, Finding
+from .findings import ERROR, WARNING, Finding
 
 if TYPE_CHECKING:
     from ..config.sections import RunConfig

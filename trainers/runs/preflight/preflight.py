@@ -19,8 +19,9 @@ from ..prepare import Prepared, Recipe, computing_of, prepare
 from ..result import plan_of
 from . import samples, settings, texts
 from .audio_gap import AudioGap, gap_of
+from .findings import ERROR, Finding, ordered
 from .memory import FULL, Memory, memory_of
-from .report import ERROR, Finding, Preflight, Score, ordered
+from .report import Preflight, Score
 from .rows import ShownBatch, ShownRow, shown_batch, shown_row
 from .step_time import Tried, try_steps
 from .text import text_of

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ...models.families import AUDIO_TOWER, Family
 from .audio_gap import AudioGap
-from .report import ERROR, WARNING, Finding
+from .findings import ERROR, WARNING, Finding
 from .rows import ShownRow
 
 PADDING = 0.1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...models.families import EXPERTS, LANGUAGE_MODEL
-from .report import WARNING, Finding
+from .findings import WARNING, Finding
 
 if TYPE_CHECKING:
     from ..config.sections import RunConfig

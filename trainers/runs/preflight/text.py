@@ -10,15 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ....errors import amount
-from .report import ERROR
+from .findings import ERROR
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
     from .audio_gap import AudioGap
+    from .findings import Finding
     from .memory import Memory
-    from .report import Finding, Preflight
+    from .report import Preflight
     from .rows import ShownBatch, ShownRow
 
 TRAINED, MEDIA, QUIET = "green", "cyan", "dim"
