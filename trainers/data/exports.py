@@ -102,6 +102,18 @@ class ExportReader:
         return RowDataset(self.dataset())
 
 
+def require_exports(store: Store, *references: str | None) -> None:
+    """Look exports up by their names, before seconds go into libraries of models and minutes into models.
+
+    Raises:
+        UsageError: One of them is not there, or was withdrawn.
+        DamagedError: A file of one is missing.
+    """
+    for reference in references:
+        if reference is not None:
+            exports.require_data(exports.find(store, reference))
+
+
 class RowDataset:
     """A map-style dataset, as `torch.utils.data.DataLoader` takes it: rows without null columns, from disk."""
 

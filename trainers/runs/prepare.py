@@ -30,14 +30,12 @@ from .loop.rates import stage_ends
 from .loop.steps import PlannedSteps
 from .preflight.findings import refuse
 from .preflight.overlap import overlaps
+from .run_folder import LENGTHS
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .loop.objective import Objective
     from .preflight.findings import Finding
-
-LENGTHS = "row_lengths"
-"""The lengths of rows, in a run's folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -107,11 +108,38 @@ def test_a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_weights(
 )
 @pytest.mark.parametrize("dry_run", [False, True], ids=["run", "dry"])
 def test_an_export_that_is_not_there_is_told_before_a_model_is_looked_for(
-    store: Path, tmp_path: Path, values: dict[str, str], *, dry_run: bool
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], *, dry_run: bool
 ) -> None:
+    without_libraries_of_models(monkeypatch)
     with pytest.raises(UsageError, match="has no export 'nosuch'"):
         triptych.train_sft(model="Some/Model", download=True, values={"data.train": "talk", **values}, store=store,
                            output_dir=tmp_path / "run", dry_run=dry_run)  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def without_libraries_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever loads one, which takes seconds, fails."""
+    for name in ("torch", "transformers", "accelerate"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train dpo nosuch --model m --output-dir o", "train phoneme nosuch --model m --output-dir o --dry-run",
+     "train contrastive nosuch --model m --output-dir o", "train contrastive nosuch --model m --dry-run",
+     "prune --model m --audio nosuch --report o", "prune --model m --audio talk --eval nosuch --report o",
+     "infer nosuch --model m --out o", "evaluate nosuch --pred p", "phoneme infer m --export nosuch",
+     "phoneme build-vocabulary nosuch --model m --out o"],
+)  # fmt: skip
+def test_an_export_that_is_not_there_is_told_before_libraries_of_models_are_loaded(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    without_libraries_of_models(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p").write_text('{"id": "1", "prediction": "x"}\n')
+    done = stores.cli(*command.split(), "--store", store)
+    assert done.returncode == 2 and "has no export 'nosuch'" in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
 @pytest.mark.parametrize(
