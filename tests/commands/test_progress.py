@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from triptych.commands import output
+from triptych.errors import amount
 from triptych.shards import pace
 
 
@@ -32,6 +33,17 @@ def test_a_line_stands_beside_the_bar_of_a_terminal(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TERM", "xterm")
     text = shown(monkeypatch, Terminal())
     assert "3/10" in text and "loss 0.5" in text and "step 3 of 10" not in text
+
+
+def test_a_number_stands_with_its_noun_and_verb() -> None:
+    told = [
+        amount(1, "row"),
+        amount(2000, "row"),
+        amount(0.5, "epoch"),
+        amount(1, "clip", "are"),
+        amount(0, "row", "have"),
+    ]
+    assert told == ["1 row", "2,000 rows", "0.5 epochs", "1 clip is", "0 rows have"]
 
 
 def test_nothing_is_shown_where_quiet_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

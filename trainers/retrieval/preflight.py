@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...errors import amount
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE
@@ -155,12 +156,12 @@ def _unheard_terms(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:
     if silent:
         yield Finding(
             WARNING, "terms_without_sound",
-            f"{len(silent):,} of {len(rows.glossary):,} terms of the glossary are in no clip: {silent[0]!r} ...",
+            f"{len(silent):,} of {amount(len(rows.glossary), 'term', 'are')} in no clip: {silent[0]!r} ...",
             "they can be found by their text alone, and no score says how well; more speech, or a shorter glossary",
         )  # fmt: skip
     if len(seen) < 2:
         yield Finding(
-            ERROR, "terms", f"training clips name {len(seen):,} terms: there is nothing to tell apart.",
+            ERROR, "terms", f"training clips name {amount(len(seen), 'term')}: there is nothing to tell apart.",
             "export from more speech, or with a larger glossary",
         )  # fmt: skip
 
@@ -171,7 +172,8 @@ def _alike_terms(config: ContrastiveConfig, alike: dict[str, str]) -> Iterator[F
     if others:
         yield Finding(
             WARNING, "terms_alike",
-            f"the encoder of texts reads the {field} of {len(others):,} terms as that of another: {others[0][0]!r} as "
+            f"the encoder of texts reads the {field} of {amount(len(others), 'term')} as that of another: "
+            f"{others[0][0]!r} as "
             f"{others[0][1]!r} ...",
             "each such group is learned and measured as one term; other descriptions tell them apart, or an encoder "
             "that knows their letters (retrieval.text_model)",
@@ -194,7 +196,7 @@ def _held_out(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:
     named = {term for row in measured for term in row.terms}
     if named and not named - seen:
         yield Finding(
-            WARNING, "no_unseen_terms", f"training has all {len(named):,} terms that are measured: none is unseen.",
+            WARNING, "no_unseen_terms", f"training has every term that is measured ({len(named):,}): none is unseen.",
             "triptych export term-chunks --test-terms N --unseen-terms 0.2",
         )  # fmt: skip
 

@@ -125,9 +125,8 @@ def shared_sound(config: ContrastiveConfig, rows: TermRows) -> Iterator[Finding]
         trained = {of(row) for row in rows.of(TRAIN)}
         shared = sorted({of(row) for role in (VALIDATION, TEST) for row in rows.of(role)} & trained)
         if shared:
-            are = "is" if len(shared) == 1 else "are"
             named = ", ".join(shared[:NAMED]) + (" ..." if len(shared) > NAMED else "")
-            yield overlap(config, f"{amount(len(shared), what)} {are} trained on and measured on: {named}")
+            yield overlap(config, f"{amount(len(shared), what, 'are')} trained on and measured on: {named}")
             return
 
 

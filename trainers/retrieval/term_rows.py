@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
 from ...shards.split_roles import role_of_name
 from ...shards.store.store import Store
 from ...shards.store.use import using
@@ -120,7 +120,7 @@ def texts_of(terms: Sequence[str], entries: Entries, field: str, *, where: str, 
     found = [str(entries.get(term, {}).get(field) or "") for term in terms]
     missing = [term for term, text in zip(terms, found, strict=True) if not text.strip()]
     if missing:
-        raise UsageError(f"{where}: {len(missing):,} terms have no {field}: {missing[0]!r} ...", hint=hint)
+        raise UsageError(f"{where}: {amount(len(missing), 'term', 'have')} no {field}: {missing[0]!r} ...", hint=hint)
     return found
 
 

@@ -199,6 +199,7 @@ def _facts(config: ContrastiveConfig, prepared: Prepared, store: Store | None) -
         model_folder=prepared.speech.folder, steps=len(prepared.steps), rows=len(prepared.steps.clips.rows),
         device=device_here(), left_out=[row.record() for row in prepared.vectors.left_out], store=store,
         components=[asdict(each) for each in trainable_by_component(prepared.model, FAMILY)],
+        rates=prepared.trained.rates,
         warnings=[finding.text for finding in shared_sound(config, prepared.rows)],
     )  # fmt: skip
 

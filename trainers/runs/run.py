@@ -178,7 +178,7 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
         revision=prepared.files.revision, family=prepared.family.name, tokenizer=prepared.loaded.tokenizer,
         model_folder=prepared.files.folder, steps=len(prepared.steps), rows=data.plan.rows,
         device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
-        components=[asdict(each) for each in components_of(prepared)],
+        components=[asdict(each) for each in components_of(prepared)], rates=prepared.trained.rates,
         left_out=[row.record() for row in data.lengths.left_out], store=store, about=about,
         warnings=[finding.text for finding in _warnings(config, prepared)],
     )  # fmt: skip

@@ -142,7 +142,7 @@ def test_another_glossary_is_read_as_the_terms_of_training_were(run: Any, tmp_pa
     by_term = Retriever.open(run.folder, glossary={"a city": {}}).index.index.reconstruct(0)
     by_text = Retriever.open(tmp_path, glossary={"lima": {"short_description": "A city"}}).index.index.reconstruct(0)
     assert by_term.tolist() == by_text.tolist()
-    with pytest.raises(UsageError, match="1 terms have no short_description: 'quito'"):
+    with pytest.raises(UsageError, match="1 term has no short_description: 'quito'"):
         Retriever.open(tmp_path, glossary={"lima": {"short_description": "a city"}, "quito": {}})
 
 

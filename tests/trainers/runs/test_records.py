@@ -26,7 +26,7 @@ from triptych.trainers.runs.records.card import card_text, front_matter_of, merg
 from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
-from triptych.trainers.runs.records.run_json import read_record
+from triptych.trainers.runs.records.run_json import rates_of, read_record
 from triptych.trainers.runs.records.run_line import RunLine, score_line, step_line
 from triptych.trainers.runs.records.run_log import LogFile, StepLines, read_lines
 
@@ -59,6 +59,7 @@ def facts_of(store: Store, model: Path, folder: Path, *, is_known: bool = True) 
         trainer="sft", config=config_of(model, folder, lora={}), exports={"train": find(store, "talk")},
         revision="sha256:1", family="qwen2-audio", tokenizer=Tokenizer(), model_folder=model, steps=4, rows=3,
         components=[{"component": "language_model", "parameters": 10, "trainable": 2}],
+        rates={"projector": (1e-3, 1e-5), "language_model adapters": (0.0, 2e-5)},
         store=store if is_known else None,
     )  # fmt: skip
 
@@ -100,6 +101,10 @@ def test_a_run_is_recorded_from_its_start_to_its_end(store: Store, model: Path, 
     assert found["best"] == {"checkpoint": "step-000002", "step": 2, "score": 0.5}
     assert found["model"] == {"name": "model", "is_on_hub": False, "revision": "sha256:1", "family": "qwen2-audio",
                               "license": "apache-2.0", "base_model": ["some/base"]}  # fmt: skip
+    rates = "projector 0.001, then 1e-05; language model adapters 0, then 2e-05; cosine"
+    assert f"| learning rate | {rates} |" in (folder / "README.md").read_text()
+    assert rates in (folder / "curves.html").read_text()
+    assert rates_of({**found, "learning_rates": {}}) == "0.01; cosine"  # an older record
     assert found["software"]["triptych"]["version"]
     assert os.uname().nodename not in json.dumps(found)
     assert read_config(RunConfig, folder / "config.yaml").config == record.facts.config

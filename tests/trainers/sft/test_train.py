@@ -65,11 +65,13 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     assert learnt == ["data.validation", "evaluation.export"]
     assert record["configuration"]["data"]["allow_overlap"] is True
     assert all(f"warning: {text}" in done.stderr for text in record["warnings"])
-    assert "has 6 samples of mixed@v1" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "has 6 samples of mixed@v1" in card
     gaps = record["audio_gap"]
     assert record["exports"]["train"]["languages"] == ["en"]  # its rows name none, its samples do
     assert gaps["last"] == told["audio_gap"] != gaps["base"]
-    assert f"base model {gaps['base']['gap']:+.4f}" in (out / "README.md").read_text()
+    assert "| learning rate | projector 0.0001; language model adapters 2e-05; cosine |" in card
+    assert f"base model {gaps['base']['gap']:+.4f}" in card
     assert told["best_checkpoint"] in {path.name for path in (out / "checkpoints").iterdir()}
     trained = {each["component"]: (each["trainable"], each["adapters"]) for each in told["components"]}
     assert trained == {"audio_tower": (0, 0), "projector": (1056, 0), "language_model": (0, 14), "lm_head": (0, 0)}

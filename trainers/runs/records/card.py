@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ....errors import DamagedError, UsageError
+from ....errors import DamagedError, UsageError, amount
 from ....shards.strict_yaml import parse_yaml, yaml_text
-from .run_json import read_record
+from .run_json import rates_of, read_record
 
 CARD = "README.md"
 
@@ -120,7 +120,7 @@ def _body(record: Mapping[str, Any], merged: str | None) -> Iterator[str]:
         made = "Its folder `retriever` holds what was trained; `triptych retrieve` searches with it."
         rows = record["rows"]
     yield (
-        f"{_said(model['name'])} after `triptych train {record['trainer']}` on {rows:,} rows of the export "
+        f"{_said(model['name'])} after `triptych train {record['trainer']}` on {amount(rows, 'row')} of the export "
         f"{_said(train['reference'])}. {made}"
     )
     if record["status"] != "finished":
@@ -157,13 +157,7 @@ def _training(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{training['batch_size']} rows")  # fmt: skip
     processes = record["device"]["processes"]
     yield "batch", f"{batch}, {training['gradient_accumulation_steps']} of them a step, on {processes} process(es)"
-    yield (
-        "learning rate",
-        (
-            f"{training['lr']:g} (projector {training['lr_projector']:g}, other weights "
-            f"{training['lr_pretrained']:g}), {training['schedule']}"
-        ),
-    )
+    yield "learning rate", rates_of(record)
     if lora is not None:
         yield "LoRA", f"r {lora['r']}, alpha {lora['alpha']:g}, dropout {lora['dropout']:g}"
     if config["stages"]:
@@ -207,7 +201,7 @@ def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " "), told
     for part, export in record["exports"].items():
         if part != "train":
-            yield f"{part} export", f"{export['reference']}, {export['rows']:,} rows"
+            yield f"{part} export", f"{export['reference']}, {amount(export['rows'], 'row')}"
 
 
 def _results(record: Mapping[str, Any]) -> Iterator[str]:
@@ -254,7 +248,7 @@ def _score(scores: Mapping[str, Any], name: str) -> str:
     counts = scores["counts"].get(name) or {}
     low, high, rows = counts.get("low"), counts.get("high"), counts.get("rows")
     between = "no interval" if low is None or high is None else f"{low:.4g} to {high:.4g}"
-    return f"{value:.4g} ({between}{f'; {rows:,} rows' if rows else ''})"
+    return f"{value:.4g} ({between}{'; ' + amount(rows, 'row') if rows else ''})"
 
 
 def _limits(record: Mapping[str, Any]) -> Iterator[str]:

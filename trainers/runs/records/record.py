@@ -210,6 +210,7 @@ class RunRecord:
             "model": {"revision": facts.revision, "family": facts.family, **model_facts(config, facts.model_folder)},
             "tokenizer": tokenizer_facts(facts.tokenizer),
             "trained": [dict(each) for each in facts.components],
+            "learning_rates": {part: list(rates) for part, rates in facts.rates.items()},
             "seed": config.training.seed, "configuration": config.model_dump(mode="json"),
             "device": device_of(facts.device, facts.ranks),
             "software": {"triptych": own_source(), "python": platform.python_version(), "packages": packages()},
