@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DamagedError, UsageError
 from ..models.model_loading import quiet_transformers, read_config, require_torch
 from ..models.training_model import BF16, FP32, Loading
-from ..runs.records.card import CARD, merged_card
+from ..runs.records.card import merged_card, put_card
 from ..serving.equality import (
     TOLERANCE,
     TOLERANCE_16,
@@ -65,8 +65,7 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
     try:
         _write(found, merged, kind, partial)
         equality = _held(merged, adapted, probe, partial, kind, loading, weights=len(names))
-        if (card := merged_card(run, found.checkpoint.name)) is not None:
-            (partial / CARD).write_text(card, encoding="utf-8")
+        put_card(partial, merged_card(run, found.checkpoint.name))
         partial.chmod(0o755)
         if out.is_dir():
             out.rmdir()

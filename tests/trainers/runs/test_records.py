@@ -254,6 +254,8 @@ def test_the_card_of_a_merged_model_tells_of_a_whole_model(store: Store, model: 
     text = (tmp_path / "README.md").read_text()
     assert "the whole model: LoRA adapters of the checkpoint step-000005 are in its weights" in text
     assert "makes a whole model" not in text
+    (folder / "README.md").unlink()  # as of a run that was killed
+    assert merged_card(folder, "step-000005") == text
     (folder / "README.md").write_text("# What people wrote\n")
     assert merged_card(folder, "step-000005") == "# What people wrote\n"
 
