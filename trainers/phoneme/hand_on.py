@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 _NAMES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
 
-def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | None = None) -> Merged:
+def hand_on(
+    run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | None = None, encoder: Path | None = None
+) -> Merged:
     """Make a model folder of a run of phones.
 
     Args:
@@ -51,7 +53,7 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
         DamagedError: The result does not say what base and checkpoint say.
     """
     require_torch("train")
-    found = Run.open(run, checkpoint, base=base)
+    found = Run.open(run, checkpoint, base=base, encoder=encoder)
     check_out(out, found.base.folder)
     kind = _kind_of(found.base.folder)
     loading = _loading(found.base.folder, kind)

@@ -103,7 +103,7 @@ def infer_phones(
     for each in asked:  # before a model is loaded
         read(" ".join(each.reference or ()), each.id)
     recognizer = PhoneRecognizer.open(
-        folder, checkpoint=options.checkpoint, base=options.base, device=options.device,
+        folder, checkpoint=options.checkpoint, base=options.base, encoder=options.encoder, device=options.device,
         settings=EncoderSettings(long=options.long),
     )  # fmt: skip
     read(" ".join(recognizer.vocabulary.phones), f"{folder}: the vocabulary of the model")

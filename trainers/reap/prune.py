@@ -91,11 +91,11 @@ def prune(
         tell: Called with what is worth knowing before it goes on: warnings first.
     """
     check_component(options.component)
+    files = locate(options.model, revision=options.revision, download=options.download)
     sources = _sources(options, store)
     if options.eval:
         require_exports(Store.open(store), *options.eval)
     require_torch("train")
-    files = locate(options.model, revision=options.revision, download=options.download)
     config = read_config(files.folder)
     check_model(config)
     check_counts(options, config)

@@ -134,14 +134,15 @@ def without_libraries_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
      "phoneme build-vocabulary nosuch --model m --out o"],
 )  # fmt: skip
 def test_an_export_that_is_not_there_is_told_before_libraries_of_models_are_loaded(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    store: Path, qwen2_audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     without_libraries_of_models(monkeypatch)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "m").symlink_to(qwen2_audio)
     (tmp_path / "p").write_text('{"id": "1", "prediction": "x"}\n')
     done = stores.cli(*command.split(), "--store", store)
     assert done.returncode == 2 and "has no export 'nosuch'" in done.stderr, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "p"]
 
 
 @pytest.mark.parametrize(
