@@ -16,7 +16,7 @@ from ..parameters import JsonOption, StoreOption, takes
 if TYPE_CHECKING:
     from ...trainers.phoneme.calls import BuiltVocabulary
     from ...trainers.phoneme.infer import ClipPhones, PhonemeInferResult
-    from ...trainers.phoneme.pronunciation import Pronunciation
+    from ...trainers.phoneme.scores.pronunciation import Pronunciation
 
 app = group("Phones out of speech: what a run of `train phoneme` says, and how well a clip was pronounced.")
 

@@ -23,8 +23,8 @@ from ..evaluation.predictions import Prediction, write_predictions
 from ..sft.conversation_encoder import EncoderSettings
 from .decoder import Heard
 from .options import PhonemeInferOptions
-from .pronunciation import Pronunciation, assess
 from .recognizer import PhoneRecognizer
+from .scores.pronunciation import Pronunciation, assess
 from .vocabulary import rows_of
 
 Progress = Callable[[int, int], None]

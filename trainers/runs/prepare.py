@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .loop.objective import Objective
     from .preflight.findings import Finding
+    from .scores.evaluations import Measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,9 @@ class Recipe:
         objective: Makes the loss; `towers` is given where several processes train together.
         begin: Called, before the first step, with an objective, the rows that it will be asked about and the run's
             folder; returns what the record keeps of them. None: there is nothing to prepare.
+        validation: Makes what else is measured on the rows of `data.validation`, by which checkpoints are then
+            compared: of the run and those rows, with `gathered` and `part` as `AnswerScores` has them; `part` is None
+            where ranks hold parts of the model. None: their loss is all.
         answers: Makes of the encoder one of plain answers, and the loss over them: what a preflight shows, and
             measures sound with. None: the recipe's own are that.
     """
@@ -72,6 +76,7 @@ class Recipe:
     base: Callable[[RunConfig, TrainingRows], Base]
     objective: Callable[[Any], Objective]
     begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
+    validation: Callable[..., Measure] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
 
     def answers_of(self, encoder: Any) -> tuple[Any, Objective]:

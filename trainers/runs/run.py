@@ -207,10 +207,13 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
             prepared.validation, prepared.encoder, config, folder=config.folder, rank=rank, ranks=plan.ranks,
             is_validation=True,
         )  # fmt: skip
+        make = prepared.recipe.validation
         measures.append(ValidationLoss(
-            data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,
-            computing=computing, in_parts=in_parts,
+            data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None and make is None,
+            gathered=gathered, computing=computing, in_parts=in_parts,
         ))  # fmt: skip
+        if make is not None:
+            measures.append(make(prepared, data, gathered=gathered, part=None if in_parts else (rank, plan.ranks)))
     if section is not None:
         from .scores.answers import AnswerScores
 

@@ -42,7 +42,8 @@ def run(
             "phones", store=phone_store, model=language_model("tied"), output_dir=out, values=values
         )  # fmt: skip
         return out
-    values |= {"phoneme.ctc_weight": 0.5, "data.validation": "phones-test", "phoneme.keep_states": 0.1}
+    values |= {"phoneme.ctc_weight": 0.5, "data.validation": "phones-test", "phoneme.keep_states": 0.1,
+               "phoneme.best_metric": "per"}  # fmt: skip
     command = ["train", "phoneme", "phones", "--model", language_model("untied"), "--store", phone_store,
                "--output-dir", out, "--json"]  # fmt: skip
     done = stores.cli(*command, *(word for key, value in values.items() for word in ("--set", f"{key}={_yaml(value)}")))
@@ -56,7 +57,10 @@ def run(
     }  # fmt: skip
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert all(set(line["losses"]) == {"phones", "ctc"} for line in lines if "losses" in line)
-    assert {"validation_loss", "validation_accuracy"} <= set(told["scores"])
+    assert {"validation_loss", "validation_accuracy", "per"} <= set(told["scores"])
+    measured = [line for line in lines if "scores" in line]
+    assert told["best"] == min(line["scores"]["per"] for line in measured[1:])
+    assert measured[-1]["counts"]["per"]["rows"] == 2
     record = json.loads((out / "run.json").read_text())
     assert record["trainer"] == "phoneme"
     encoder = {"name": "whisper", "licence": "unknown"}
