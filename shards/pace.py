@@ -49,9 +49,13 @@ class PaceLines:
     ) -> None:  # fmt: skip
         self._tell, self._noun, self._amount, self._clock = tell, noun, amount, clock
         self._pace = Pace(clock)
+        self._done = 0
         self._told_at = clock()
 
     def __call__(self, done: int, of: int | None) -> None:
+        if done < self._done:  # another part of the work begins
+            self._pace = Pace(self._clock)
+        self._done = done
         self._pace.stepped(done)
         if self._clock() - self._told_at < EVERY_S or done == of:
             return

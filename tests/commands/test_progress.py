@@ -66,6 +66,10 @@ def test_long_work_is_told_without_a_terminal_where_nothing_else_was(monkeypatch
     assert told[:2] == ["40 of 2,000 rows; 32 min 40 s left", "80 of 2,000 rows; 32 min 00 s left"]
     assert "520 of 2,000 rows; 24 min 40 s left" not in told
     assert told[-1].startswith("1,980 of")  # the result itself says that all is done
+    lines(10, 2000)
+    now[0] += 30
+    lines(20, 2000)
+    assert told[-1] == "20 of 2,000 rows; 1 h 39 min left"  # of another part of the work
     monkeypatch.setattr(pace, "EVERY_S", 0.0)
     assert shown(monkeypatch, io.StringIO()) == "train: 3 of 10 steps\nstep 3 of 10: loss 0.5; 7 s left\n"
     with output.progress("fetch", total=None, unit="bytes") as tell:
