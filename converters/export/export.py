@@ -22,6 +22,7 @@ from ...shards.budgets import MODELS
 from ...shards.events import Run
 from ...shards.exports import keys
 from ...shards.exports import versions as exports
+from ...shards.exports.jsonl import WrittenRows
 from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox, limit_memory
 from ...shards.store.sql import first_row
@@ -108,6 +109,7 @@ class Made:
     Attributes:
         sql: The statements that made them, in order.
         rules: The rules behind the verdicts, by dataset.
+        written: The sums of data.jsonl.
     """
 
     rows: Rows
@@ -115,6 +117,7 @@ class Made:
     sql: list[str]
     rules: dict[str, Any]
     budget: BudgetTotals | None
+    written: WrittenRows
 
 
 def make_version(
@@ -182,14 +185,14 @@ def make_version(
             f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
         )
     refuse_leaks(account)
-    ordered = render(connection, request, rows, account.used(rows.counted), finished)
+    ordered, written = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:
         request.view.write_files(finished / "data.parquet", finished, request.options)
     write_notice(finished / "NOTICE", request, account)
     if not request.view.built_in:
         (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
     budget = _budget(connection, request, rows, account, finished)
-    return Made(rows, account, [*sql, *rows.sql, ordered], choices.decided(), budget)
+    return Made(rows, account, [*sql, *rows.sql, ordered], choices.decided(), budget, written)
 
 
 def _make_rows(
@@ -239,7 +242,8 @@ def _publish(
             manifest["pairs"] = read_pairs(connection)
         if request.view.certify is not None:
             manifest["certificate"] = request.view.certify(finished / "data.parquet", request.options)
-        manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
+        manifest["files"] = exports.data_files(finished, made.written)
+        manifest["content_sha256"] = made.written.content_sha256
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)
             if not is_accounted(connection, version):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.exports.jsonl import LOSS_COLUMNS, sparse_columns, write_jsonl
+from ...shards.exports.jsonl import LOSS_COLUMNS, WrittenRows, sparse_columns, write_jsonl
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
@@ -253,8 +253,14 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
     return f"(SELECT * REPLACE (coalesce(_outcome, reason) AS _outcome) FROM {rows} LEFT JOIN refused USING (id))"
 
 
-def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
-    """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
+def render(
+    connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path
+) -> tuple[str, WrittenRows]:
+    """Write data.parquet in order, then data.jsonl from it; return the SQL, and the sums of the latter.
+
+    Args:
+        used: Counted columns with values.
+    """
     order = _order_sql(request)
     if request.view.arrange is not None:
         order = request.view.arrange(order)
@@ -276,8 +282,8 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     parquet = folder / "data.parquet"
     with sql_errors(request.view):
         connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
-        write_jsonl(connection, parquet, folder / "data.jsonl")
-    return ordered
+        written = write_jsonl(connection, parquet, folder / "data.jsonl", media_root=request.media_root)
+    return ordered, written
 
 
 def _order_sql(request: Request) -> str:
