@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
 
+from ..shards.on_demand import OnDemand
 from . import output
 from .help import SETTINGS, CommandWithHelp, GroupWithHelp, QuietOption, VerboseOption
 
@@ -65,7 +66,7 @@ class Group(typer.Typer):
         class OfTable(GroupWithHelp):
             def __init__(self, **settings: Any) -> None:
                 super().__init__(**settings)
-                self.commands = OnDemand(table)
+                self.commands = OnDemand(table, lambda name, entry: entry.make(name))
 
         super().__init__(
             cls=OfTable,
@@ -87,32 +88,6 @@ class Group(typer.Typer):
         made = typer.main.get_group(self)
         made.name = name
         return made
-
-
-class OnDemand(Mapping[str, Any]):
-    """The commands of a table by name, each made when it is first asked for."""
-
-    def __init__(self, entries: Mapping[str, Entry | Group]) -> None:
-        self.entries = entries
-        self._made: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
-            self._made[name] = self.entries[name].make(name)
-        return self._made[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Unlike that of other mappings, it lets a KeyError from a command's module through."""
-        return self[name] if name in self.entries else default
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.entries
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
 
 
 def command(name: str, function: Callable[..., None], *, examples: str = "") -> Any:
