@@ -42,7 +42,7 @@ from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
-from .media.missing_media import find_missing
+from .media.missing_media import MissingMedia, finding_missing
 from .media.noise import noise_source
 from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
@@ -143,25 +143,28 @@ def make_version(
     if request.sound is not None and request.sound.copies:
         expansions.append(copies_of(request.sound.copies))
     sql.append(expand(connection, [*expansions, *repeats_of(connection, request.composition)]))
-    find_missing(store, connection)
 
     # media, rows
     expanded = bool(expansions) or request.composition.oversample
-    make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
-    if request.composition.is_set:
-        (rows, placed), composed = fill(
-            connection,
-            request.composition,
-            seed=request.seed,
-            unusable=unusable_sql(connection, request.selection),
-            choose=choose_again,
-            make=make,
-            folder=scratch,
-            expanded=expanded,
-        )
-        sql += composed.sql
-    else:
-        (rows, placed), composed = make(scratch), None
+    with finding_missing(store, connection) as missing:
+        make = partial(_make_rows, store, connection, request, facts, missing=missing, expanded=expanded)
+        if request.composition.is_set:
+            missing.wait()
+            (rows, placed), composed = fill(
+                connection,
+                request.composition,
+                seed=request.seed,
+                unusable=unusable_sql(connection, request.selection),
+                choose=choose_again,
+                make=make,
+                folder=scratch,
+                expanded=expanded,
+            )
+            sql += composed.sql
+        else:
+            (rows, placed), composed = make(scratch), None
+            if not missing.known and missing.wait():
+                rows, placed = make(scratch)
     sql.append(placed)
     choose_rows(connection, request)
     finished.mkdir()
@@ -202,11 +205,12 @@ def _make_rows(
     facts: CorpusFacts,
     folder: Path,
     *,
+    missing: MissingMedia,
     expanded: bool,
 ) -> tuple[Rows, str]:
     """Cut the media of the chosen samples and create `rows`; returns the statement that placed the media too."""
     log.info("export %s: cut media", request.name)
-    derive_media(store, connection, _media_request(store, connection, request))
+    derive_media(store, connection, _media_request(store, connection, request), missing)
     root, changed = request.media_root, request.sound is not None
     placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed)
     log.info("export %s: make rows with the view %s", request.name, request.view.name)

@@ -2,12 +2,17 @@
 
 Folders are listed, which for a million files is ten times faster than a check per file; only if few files of a folder
 are referenced are they checked one by one.
+
+Even so it takes as long as making the rows. It is done at the same time, since hardly ever is a file missing: rows that
+were made before that was known are made again.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ....shards.store.store import Store
@@ -22,8 +27,41 @@ _FOLDER = "left(path, length(path) - length(parse_filename(path, false, 'forward
 _BLOCK = 20_000
 
 
-def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the table `missing` (path) of the media paths in `chosen` that are not files."""
+class MissingMedia:
+    """The table `missing` (path) of the media paths in `chosen` that are not files.
+
+    Attributes:
+        known: Whether it was waited for; until then the table is empty.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, search: Future[None]) -> None:
+        connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR)")
+        self.known = False
+        self._connection, self._search = connection, search
+
+    def wait(self) -> set[str]:
+        """Wait until the table is filled; return the paths."""
+        self._search.result()
+        if not self.known:
+            self._connection.execute("CREATE OR REPLACE TABLE missing AS FROM not_found")
+            self.known = True
+        return {str(path) for (path,) in self._connection.execute("SELECT path FROM missing").fetchall()}
+
+
+@contextmanager
+def finding_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> Iterator[MissingMedia]:
+    """Look for missing media in a thread while the caller does something else."""
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        search = MissingMedia(connection, pool.submit(_find, store, cursor))
+        try:
+            yield search
+        except BaseException:
+            cursor.interrupt()
+            raise
+
+
+def _find(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the table `not_found` (path)."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE named_media AS
         SELECT path, {_FOLDER} AS folder FROM (
@@ -43,10 +81,8 @@ def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
                 found = []
     _add(connection, [*found, *_existing(root, connection, few)])
     connection.execute("""
-        CREATE OR REPLACE TABLE missing AS
+        CREATE OR REPLACE TABLE not_found AS
         SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")
-    connection.execute("DROP TABLE named_media")
-    connection.execute("DROP TABLE present")
 
 
 def _files(root: str, folder: str) -> Iterator[str]:
