@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -358,11 +357,10 @@ def test_sql_in_the_store_agrees_with_the_account(speech: Path) -> None:
     assert count == (8,)
 
 
-def test_the_same_request_is_answered_at_once(speech: Path) -> None:
+def test_the_same_request_is_answered_at_once(speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = export(speech, name="quick")
-    started = time.monotonic()
+    monkeypatch.delattr("triptych.converters.export.export.make_version")
     again = export(speech, name="quick")
-    assert time.monotonic() - started < 2.0
     assert again.reused and again.version.reference == first.version.reference == "quick@v1"
 
 
