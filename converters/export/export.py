@@ -139,7 +139,7 @@ def make_version(
     expansions = [*expansions_of(request.view, request.options), *_windows(request)]
     if request.sound is not None and request.sound.copies:
         expansions.append(copies_of(request.sound.copies))
-    if expansions:
+    if expansions or request.composition.is_set:
         sql += create_macros(connection, request.options, *EXPANDING)
     sql.append(expand(connection, [*expansions, *repeats_of(connection, request.composition)]))
     find_missing(store, connection, few=few)

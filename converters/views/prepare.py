@@ -36,7 +36,7 @@ PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_t
 SELECTING = ("task_of", "language_of")
 """The macros that statements before `prepared` call to select samples."""
 EXPANDING = ("has_turns", "not_blank", "prompt_modality", "given_label")
-"""Those that they call to make several rows of one sample."""
+"""Those that they call to make several rows of one sample, and to compose."""
 EMPTIABLE = (
     "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",
     "labels", "messages", "chosen", "rejected", "words", "phones",
