@@ -89,10 +89,7 @@ class StoreSnapshot:
     def sample_files(self) -> list[dict[str, Any]]:
         """What the log says of the files of `samples`: `partition.dataset`, `num_records`, `size_bytes`."""
         files = self.tables["samples"].get_add_actions(flatten=True)
-        listed: list[dict[str, Any]] = (
-            files.select(["partition.dataset", "num_records", "size_bytes"]).to_struct_array().to_pylist()
-        )
-        return listed
+        return list(files.select(["partition.dataset", "num_records", "size_bytes"]).to_struct_array().to_pylist())
 
 
 def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:

@@ -43,14 +43,14 @@ def find_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few: bo
     folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
     root = str(store.root)
     found: list[str] = []
-    few = [str(folder) for folder, count in folders if count <= FEW]
+    small = [str(folder) for folder, count in folders if count <= FEW]
     for folder in (str(folder) for folder, count in folders if count > FEW):
         for path in _files(root, folder):
             found.append(path)
             if len(found) >= _BLOCK:
                 _add(connection, found)
                 found = []
-    _add(connection, [*found, *_existing(root, connection, few)])
+    _add(connection, [*found, *_existing(root, connection, small)])
     connection.execute("""
         CREATE OR REPLACE TABLE missing AS
         SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")

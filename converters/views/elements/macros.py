@@ -120,7 +120,8 @@ class Macros:
         if value_of(decided) is not OPEN:
             return decided
         if decided["class"] == "COLUMN_REF" and len(decided["column_names"]) == 1:
-            return given[str(decided["column_names"][0])]
+            argument: Tree = given[str(decided["column_names"][0])]
+            return argument
         if _weight(decided) == _weight(body) or _lambda_names(decided) & column_names(arguments):
             return None
         result: Tree = fold(decided, self._called, given)

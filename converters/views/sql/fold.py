@@ -131,7 +131,7 @@ def _function(node: Tree) -> Tree | None:
 
 
 def _is_zero(node: Tree) -> bool:
-    return node["class"] == "CONSTANT" and node["literal"] == {"kind": "INTEGER", "text": "0"}
+    return type(value := value_of(node)) is int and value == 0 and node["class"] == "CONSTANT"
 
 
 def _is_null_list(node: Tree) -> bool:

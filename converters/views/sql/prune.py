@@ -77,7 +77,8 @@ def prune(query: Tree, read: set[str], fold: Callable[[Any], Any]) -> None:
 
 def _drop_idle(query: Tree) -> None:
     """Drop the layers that are no more than the relation before them."""
-    entries, instead = query["cte_map"]["map"], {}
+    entries = query["cte_map"]["map"]
+    instead: dict[str, Tree] = {}
     for entry in list(entries):
         layer = entry["value"]["query_node"]
         _read_instead(layer["from_table"], instead)
