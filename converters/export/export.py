@@ -36,7 +36,7 @@ from ..budget.windows import expand_into_windows
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
 from ..pairs.report import read_pairs
-from ..views.prepare import OUTSIDE, create_macros, create_prompts
+from ..views.prepare import EXPANDING, SELECTING, create_macros
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
@@ -132,21 +132,23 @@ def make_version(
     _restrict(store, connection)
 
     # select
-    macros = create_macros(connection, request.options, *OUTSIDE, request.selection.where or "")
-    create_prompts(connection)
+    macros = create_macros(connection, request.options, *SELECTING, request.selection.where or "")
     log.info("export %s: select samples", request.name)
-    sql = [*macros, choose(connection, request.selection, facts=facts)]
+    few = snapshot.has_few_samples(request.selection.datasets)
+    sql = [*macros, choose(connection, request.selection, facts=facts, few=few)]
     certificates = find_conflicts(connection, store, request.selection.datasets, action=request.selection.broken_splits)
     choose_again = partial(leave_out, connection, "broken_groups")
     sql.append(choose_again())
     expansions = [*expansions_of(request.view, request.options), *_windows(request)]
     if request.sound is not None and request.sound.copies:
         expansions.append(copies_of(request.sound.copies))
+    if expansions or request.composition.is_set:
+        sql += create_macros(connection, request.options, *EXPANDING)
     sql.append(expand(connection, [*expansions, *repeats_of(connection, request.composition)]))
 
     # media, rows
     expanded = bool(expansions) or request.composition.oversample
-    with finding_missing(store, connection) as missing:
+    with finding_missing(store, connection, few=few) as missing:
         make = partial(_make_rows, store, connection, request, facts, missing=missing, expanded=expanded)
         if request.composition.is_set:
             missing.wait()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from .base import View, ViewOptions
-from .prepare import create_macros, with_prepared
+from .prepare import create_macros, create_prompts, with_prepared
 from .sql.syntax import expressions, name_of, parsed, parser, select_of, written
 
 if TYPE_CHECKING:
@@ -340,6 +340,7 @@ def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str, 
         if not isinstance(error.__cause__, duckdb.BinderException):
             raise
         create_macros(connection, options)
+        create_prompts(connection)
         prepared = connection.execute(f"DESCRIBE {with_prepared('SELECT * FROM prepared', options)}").fetchall()
         columns = [str(name) for name, *_ in prepared if not str(name).startswith("_")]
         raise _explain_binding(error.__cause__, view, columns) from error

@@ -10,8 +10,8 @@ were made before that was known are made again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,11 @@ _FOLDER = "left(path, length(path) - length(parse_filename(path, false, 'forward
 _BLOCK = 20_000
 
 
+_PATHS = """
+    SELECT unnest(list_concat([audio.path, video.path, image.path], [m.path FOR m IN more_media])) AS path
+    FROM chosen WHERE NOT filtered"""
+
+
 class MissingMedia:
     """The table `missing` (path) of the media paths in `chosen` that are not files.
 
@@ -34,55 +39,77 @@ class MissingMedia:
         known: Whether it was waited for; until then the table is empty.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, search: Future[None]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, search: Callable[[], list[str]]) -> None:
         connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR)")
         self.known = False
         self._connection, self._search = connection, search
+        self._paths: set[str] = set()
 
     def wait(self) -> set[str]:
         """Wait until the table is filled; return the paths."""
-        self._search.result()
         if not self.known:
-            self._connection.execute("CREATE OR REPLACE TABLE missing AS FROM not_found")
+            self._paths = set(self._search())
+            if self._paths:
+                from ....shards.store.rows_to_arrow import texts_table
+
+                self._connection.register("missing_arrow", texts_table(path=sorted(self._paths)))
+                self._connection.execute("INSERT INTO missing SELECT path FROM missing_arrow")
+                self._connection.unregister("missing_arrow")
             self.known = True
-        return {str(path) for (path,) in self._connection.execute("SELECT path FROM missing").fetchall()}
+        return self._paths
 
 
 @contextmanager
-def finding_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> Iterator[MissingMedia]:
-    """Look for missing media in a thread while the caller does something else."""
+def finding_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few: bool) -> Iterator[MissingMedia]:
+    """Look for missing media in a thread while the caller does something else.
+
+    Args:
+        few: Whether the samples are so few that this is done at once: it takes fewer statements.
+    """
+    root = str(store.root)
+    if few:
+        missing = MissingMedia(connection, lambda: _missing_of_few(root, connection))
+        missing.wait()
+        yield missing
+        return
     with connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
-        search = MissingMedia(connection, pool.submit(_find, store, cursor))
         try:
-            yield search
+            yield MissingMedia(connection, pool.submit(_missing_of_many, root, cursor).result)
         except BaseException:
             cursor.interrupt()
             raise
 
 
-def _find(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the table `not_found` (path)."""
+def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    by_folder: dict[str, list[str]] = {}
+    for (path,) in connection.execute(f"SELECT DISTINCT path FROM ({_PATHS}) WHERE path IS NOT NULL").fetchall():
+        by_folder.setdefault(path[: path.rfind("/") + 1], []).append(path)
+    missing: list[str] = []
+    for folder, paths in by_folder.items():
+        if len(paths) > FEW:
+            missing += set(paths).difference(_files(root, folder))
+        else:
+            missing += [path for path in paths if not os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (as below)
+    return missing
+
+
+def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE named_media AS
-        SELECT path, {_FOLDER} AS folder FROM (
-            SELECT unnest(list_concat([audio.path, video.path, image.path], [m.path FOR m IN more_media])) AS path
-            FROM chosen WHERE NOT filtered
-        ) WHERE path IS NOT NULL""")
+        SELECT path, {_FOLDER} AS folder FROM ({_PATHS}) WHERE path IS NOT NULL""")
     connection.execute("CREATE OR REPLACE TEMP TABLE present (path VARCHAR)")
     folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
-    root = str(store.root)
     found: list[str] = []
-    few = [str(folder) for folder, count in folders if count <= FEW]
+    small = [str(folder) for folder, count in folders if count <= FEW]
     for folder in (str(folder) for folder, count in folders if count > FEW):
         for path in _files(root, folder):
             found.append(path)
             if len(found) >= _BLOCK:
                 _add(connection, found)
                 found = []
-    _add(connection, [*found, *_existing(root, connection, few)])
-    connection.execute("""
-        CREATE OR REPLACE TABLE not_found AS
-        SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")
+    _add(connection, [*found, *_existing(root, connection, small)])
+    rows = connection.execute("SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path)").fetchall()
+    return [str(path) for (path,) in rows]
 
 
 def _files(root: str, folder: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ import soundfile
 import triptych
 from support import imported
 from support.stores import select
+from triptych.converters.export import identity
 from triptych.converters.export.result import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.media import cut
@@ -240,13 +241,23 @@ def events(store: Path) -> list[tuple[str, str]]:
     return [(row["candidate"], row["reason"]) for row in found.to_pylist()]
 
 
-def test_missing_media_is_left_out_with_a_reason_and_an_event(own: Path) -> None:
+@pytest.mark.parametrize("few", [True, False])
+def test_missing_media_is_left_out_with_a_reason_and_an_event(
+    own: Path, few: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few samples it is found before their rows are made; of many meanwhile, and rows are made again."""
+    monkeypatch.setattr(identity, "_FEW_ROWS", 10 if few else 9)
     gone = triptych.query("select audio.path p from samples where id = 'speech/train/utt001'", store=own)
     (own / gone.to_pylist()[0]["p"]).unlink()
     for _ in range(2):
         result = export(own, name="again", order="id")
         assert result.counts == {"written": 9, "missing_media": 1}
         assert events(own) == [("speech/train/utt001", "missing_media")]
+    # Where media is made, which of it is missing is known before.
+    changed = export(own, name="changed", sample_rate=8000)
+    assert changed.counts == {"written": 9, "missing_media": 1} and {
+        soundfile.info(row["audios"][0]).samplerate for row in rows(changed)
+    } == {8000}
 
 
 def test_a_rejected_sample_is_left_out_unless_asked_for(tmp_path: Path) -> None:
