@@ -56,8 +56,13 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
     Raises:
         UsageError: The view is invalid; the message says what is wrong, and where.
     """
-    node = json.loads(checked(view))["statements"][0]["node"]
-    excluded = _excluded(view, task)
+    with sql_errors(view):
+        return _row_statement(checked(view), frozenset(_excluded(view, task)), tuple(account.items()))
+
+
+@lru_cache(maxsize=64)
+def _row_statement(tree: str, excluded: frozenset[str], account: tuple[tuple[str, str], ...]) -> str:
+    node = json.loads(tree)["statements"][0]["node"]
     items = [item for item in node["select_list"] if name_of(item).lower() not in excluded]
     for item in items:
         if name_of(item).lower() == SKIP:
@@ -67,8 +72,7 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
         added[f"_{SKIP}"] = "NULL::VARCHAR"
     more = select_of("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()))
     node["select_list"] = [*items, *more["select_list"]]
-    with sql_errors(view):
-        return written([node])[0]
+    return written([node])[0]
 
 
 def columns_of(view: View, task: str | None) -> list[str]:
