@@ -148,7 +148,7 @@ def make_version(
     expanded = bool(expansions) or request.composition.oversample
     make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
     if request.composition.is_set:
-        (rows, placed), composed = fill(
+        rows, composed = fill(
             connection,
             request.composition,
             seed=request.seed,
@@ -160,8 +160,7 @@ def make_version(
         )
         sql += composed.sql
     else:
-        (rows, placed), composed = make(scratch), None
-    sql.append(placed)
+        rows, composed = make(scratch), None
     choose_rows(connection, request)
     finished.mkdir()
     rows = extract_rows(connection, request, rows, finished)
@@ -202,8 +201,8 @@ def _make_rows(
     folder: Path,
     *,
     expanded: bool,
-) -> tuple[Rows, str]:
-    """Cut the media of the chosen samples and create `rows`; returns the statement that placed the media too."""
+) -> Rows:
+    """Cut the media of the chosen samples and create `rows`."""
     log.info("export %s: cut media", request.name)
     derive_media(store, connection, _media_request(store, connection, request))
     root, changed = request.media_root, request.sound is not None
@@ -216,7 +215,7 @@ def _make_rows(
         counts = request.view.counts
         count_rows(connection, store, request.limits, relation, request.media_root, counts=counts)
         rows = replace(rows, types={**rows.types, **dict.fromkeys(counts, "BIGINT")})
-    return rows, placed
+    return rows
 
 
 def _publish(

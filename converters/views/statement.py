@@ -328,8 +328,18 @@ def sql_errors(view: View) -> Iterator[None]:
         raise UsageError(f"The view {view.name!r} fails: {str(error).strip().splitlines()[0]}", hint=hint) from error
 
 
-def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str, options: ViewOptions) -> dict[str, str]:
+def describe(
+    connection: duckdb.DuckDBPyConnection,
+    view: View,
+    statement: str,
+    options: ViewOptions,
+    *,
+    samples: str | None = None,
+) -> dict[str, str]:
     """The columns of a view's statement and their types.
+
+    Args:
+        samples: The SELECT of `samples_with_paths`; default: it exists.
 
     Raises:
         UsageError: The view's SQL does not bind.
@@ -338,14 +348,15 @@ def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str, 
 
     try:
         with sql_errors(view):
-            query = with_prepared(statement, options, decide=view.built_in)
+            query = with_prepared(statement, options, decide=view.built_in, samples=samples)
             described = connection.execute(f"DESCRIBE {query}").fetchall()
     except UsageError as error:
         if not isinstance(error.__cause__, duckdb.BinderException):
             raise
         create_macros(connection, options)
         create_prompts(connection)
-        prepared = connection.execute(f"DESCRIBE {with_prepared('SELECT * FROM prepared', options)}").fetchall()
+        everything = with_prepared("SELECT * FROM prepared", options, samples=samples)
+        prepared = connection.execute(f"DESCRIBE {everything}").fetchall()
         columns = [str(name) for name, *_ in prepared if not str(name).startswith("_")]
         raise _explain_binding(error.__cause__, view, columns) from error
     return {str(name): str(type_) for name, type_, *_ in described}

@@ -246,8 +246,9 @@ def _rows(view: str, options: ViewOptions, groups: Iterable[list[dict[str, Any]]
         for samples in groups:
             placed = place_samples(connection, samples, view, options)
             connection.execute(turn_macro(with_loss=WITH_LOSS in placed))
+            connection.execute(f"CREATE OR REPLACE VIEW samples_with_paths AS {placed}")
             whole = connection.execute(f"WITH prepared AS (\n{PREPARED}\n) {statement} ORDER BY id").fetchall()
-            short = with_prepared(statement, options, empty=empty_columns(connection, placed))
+            short = with_prepared(statement, options, empty=empty_columns(connection, placed), samples=placed)
             assert connection.execute(f"{short} ORDER BY id").fetchall() == whole
 
 
