@@ -152,7 +152,7 @@ def make_version(
         make = partial(_make_rows, store, connection, request, facts, missing=missing, expanded=expanded)
         if request.composition.is_set:
             missing.wait()
-            (rows, placed), composed = fill(
+            rows, composed = fill(
                 connection,
                 request.composition,
                 seed=request.seed,
@@ -164,10 +164,9 @@ def make_version(
             )
             sql += composed.sql
         else:
-            (rows, placed), composed = make(scratch), None
+            rows, composed = make(scratch), None
             if not missing.known and missing.wait():
-                rows, placed = make(scratch)
-    sql.append(placed)
+                rows = make(scratch)
     choose_rows(connection, request)
     finished.mkdir()
     rows = extract_rows(connection, request, rows, finished)
@@ -209,8 +208,8 @@ def _make_rows(
     *,
     missing: MissingMedia,
     expanded: bool,
-) -> tuple[Rows, str]:
-    """Cut the media of the chosen samples and create `rows`; returns the statement that placed the media too."""
+) -> Rows:
+    """Cut the media of the chosen samples and create `rows`."""
     log.info("export %s: cut media", request.name)
     derive_media(store, connection, _media_request(store, connection, request), missing)
     root, changed = request.media_root, request.sound is not None
@@ -223,7 +222,7 @@ def _make_rows(
         counts = request.view.counts
         count_rows(connection, store, request.limits, relation, request.media_root, counts=counts)
         rows = replace(rows, types={**rows.types, **dict.fromkeys(counts, "BIGINT")})
-    return rows, placed
+    return rows
 
 
 def _publish(

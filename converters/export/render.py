@@ -100,7 +100,7 @@ def make_rows(
     """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
 
     Args:
-        placed: The statement of `place_media`.
+        placed: The SELECT of `place_media`.
         expanded: Whether a sample may have several rows.
 
     Raises:
@@ -114,9 +114,9 @@ def make_rows(
     if expanded:
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
-    types = {} if view.built_in else _described(connection, request, statement, with_loss=WITH_LOSS in placed)
+    types = {} if view.built_in else _described(connection, request, statement, placed)
     outcome, empty = _with_outcome(view, statement, types), empty_columns(connection, placed)
-    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty)
+    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty, samples=placed)
     create_prompts(connection, sql)
     macros = create_macros(connection, request.options, sql, with_loss=WITH_LOSS in placed)
     file = folder / "rows.parquet"
@@ -147,7 +147,7 @@ def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozens
     Messages with fields of loss have a type of their own, which holds for samples that have no row, too.
 
     Args:
-        placed: The statement of `place_media`.
+        placed: The SELECT of `place_media`.
     """
     counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
     empty = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
@@ -192,15 +192,13 @@ def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: 
     return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
 
-def _described(
-    connection: duckdb.DuckDBPyConnection, request: Request, statement: str, *, with_loss: bool
-) -> dict[str, str]:
+def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str, placed: str) -> dict[str, str]:
     """The columns of a user's view and their types, checked before any row is made."""
     view = request.view
     sql = with_prepared(statement, request.options, decide=False)
     create_prompts(connection, sql)
-    create_macros(connection, request.options, sql, with_loss=with_loss)
-    described = describe(connection, view, statement, request.options)
+    create_macros(connection, request.options, sql, with_loss=WITH_LOSS in placed)
+    described = describe(connection, view, statement, request.options, samples=placed)
     check_types(view, described)
     types = _own_types(described.items())
     _check_media(view, types, media_columns(view, types))

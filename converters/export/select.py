@@ -90,7 +90,7 @@ def place_media(
     media_root: str,
     changed: bool = False,
 ) -> str:
-    """Create `samples_with_paths` over `parts`; return the statement.
+    """The SELECT of `samples_with_paths` over `parts`; creates the macros that it calls.
 
     The tables `derived` (of `media/plan.py`) and `missing` (path) must exist; they may be empty.
 
@@ -99,9 +99,9 @@ def place_media(
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))}) AS upper" if facts.upper else NOT_UPPER
     messages = messages_sql(connection)
-    sql = f"""
-        {loss_macros() if messages == WITH_LOSS else ""}
-        CREATE OR REPLACE VIEW samples_with_paths AS
+    if messages == WITH_LOSS:
+        connection.execute(loss_macros())
+    return f"""
         SELECT c.* EXCLUDE (filtered, left_out, in_split, in_where, held_out, verdict, changed, role, part_outcome)
                    REPLACE ({messages} AS messages{_CHANGED if changed else ""}),
                {upper}, {_SOUND} AS sound, {_facts("frames", "frames")}, {_facts("rate", "sample_rate")},
@@ -114,8 +114,6 @@ def place_media(
                     ELSE coalesce(part_outcome, d.reason) END AS _outcome,
                verdict AS _verdict, changed AS _changed, held_out AS _held_out
         FROM parts c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id"""
-    connection.execute(sql)
-    return sql.strip()
 
 
 _MOVED = (

@@ -153,11 +153,18 @@ class RowMaker:
             self._columns = (used, with_loss)
 
     def _show(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
-        """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
+        """Make the statement over the batch; columns without values are constant nulls, which cost nothing."""
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
         keys = (entry_of("extra", key) for key in READ_KEYS)
         empty = frozenset((*EMPTIABLE, *TOOLS, *keys, "upper")) - used
-        self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty)
+        samples = f"""
+            SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,
+                   task_of(task, question, answer, modality, messages) AS effective_task,
+                   language_of(language) AS base_language, split AS effective_split, audio.frames AS audio_frames,
+                   audio.sample_rate AS audio_rate, audio.channels AS audio_channels, {NOT_UPPER},
+                   {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part, NULL::{_CHUNK} AS chunk
+            FROM (SELECT {", ".join(columns)}, _position FROM batch)"""
+        self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty, samples=samples)
         called = [self._made, WITH_LOSS] if with_loss else [self._made]
         if not self._view.built_in:
             called.append(with_prepared(self._rows, self._options, decide=False))  # it is described, below
@@ -166,16 +173,8 @@ class RowMaker:
             if self._macros.get(name) != macro:
                 self._connection.execute(macro)
                 self._macros[name] = macro
-        self._connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW samples_with_paths AS
-            SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,
-                   task_of(task, question, answer, modality, messages) AS effective_task,
-                   language_of(language) AS base_language, split AS effective_split, audio.frames AS audio_frames,
-                   audio.sample_rate AS audio_rate, audio.channels AS audio_channels, {NOT_UPPER},
-                   {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part, NULL::{_CHUNK} AS chunk
-            FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         if not self._view.built_in:  # its types and its errors are unknown before it is described
-            check_types(self._view, describe(self._connection, self._view, self._rows, self._options))
+            check_types(self._view, describe(self._connection, self._view, self._rows, self._options, samples=samples))
 
     def _reading(self, described: Mapping[str, str]) -> str:
         """The statement that reads `made`, whose columns have these types."""

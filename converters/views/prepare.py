@@ -203,7 +203,12 @@ def connect(options: ViewOptions, *sql: str) -> duckdb.DuckDBPyConnection:
 
 
 def with_prepared(
-    select: str, options: ViewOptions, *, decide: bool = True, empty: frozenset[str] = frozenset()
+    select: str,
+    options: ViewOptions,
+    *,
+    decide: bool = True,
+    empty: frozenset[str] = frozenset(),
+    samples: str | None = None,
 ) -> str:
     """A SELECT over `prepared`, with `prepared` in front of it; the macros and the tables of prompts must exist.
 
@@ -215,8 +220,11 @@ def with_prepared(
         decide: Whether what the options decide is decided in the SELECT too; that of a user stays as it is.
         empty: Columns without a value in any row: `EMPTIABLE` and `TOOLS` have those that may be named; entries of
             `extra` that no row has (`entry_of`); and `upper` if it is false in every row.
+        samples: The SELECT of `samples_with_paths`, which is then part of the statement; default: it exists. A view
+            would be bound when it is created, and again here.
     """
-    return _with_prepared(select, macros_of(options), decide, empty)
+    sql = _with_prepared(select, macros_of(options), decide, empty)
+    return sql if samples is None else f"WITH samples_with_paths AS ({samples}\n), {sql.removeprefix('WITH ')}"
 
 
 @lru_cache(maxsize=64)

@@ -53,7 +53,7 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     connection, created = _database(options)
     placed = place_samples(connection, samples, view, options)
     statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
-    query = with_prepared(statement, options, empty=empty_columns(connection, placed))
+    query = with_prepared(statement, options, empty=empty_columns(connection, placed), samples=placed)
     for macro in macros_called(options, query, with_loss=WITH_LOSS in placed):
         name = macro.partition("(")[0]
         if created.get(name) != macro:
@@ -76,7 +76,7 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
 def place_samples(
     connection: duckdb.DuckDBPyConnection, samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions
 ) -> str:
-    """Lay down samples up to `samples_with_paths`; returns the statement of the last step."""
+    """Lay down samples; returns the SELECT of `samples_with_paths`."""
     table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
     facts = CorpusFacts(upper=sorted({UPPER} & {str(s.get("dataset")) for s in samples}))
     connection.register("held", table)

@@ -15,7 +15,7 @@ from ..sql.syntax import Tree, column_names, expressions, select_of, written
 SOURCE = resources.files(__package__).joinpath("macros.sql").read_text(encoding="utf-8")
 _CREATE = "CREATE OR REPLACE MACRO "
 _WORD = re.compile(r"\w+")
-_GIVEN = ("CONSTANT", "CAST", "COLUMN_REF", "TYPE")
+_GIVEN = ("CONSTANT", "CAST", "COLUMN_REF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Macros:
         self._trees = {**_trees(), **dict(zip(options, items, strict=True))}
         self._parameters = {name: macro.parameters for name, macro in MACROS.items()} | dict.fromkeys(options, ())
         self._folded: dict[str, Tree] = {}
+        self._weights: dict[str, int] = {}
         self._callees: dict[str, list[str]] = {}
         self._written: dict[str, str] = {}
 
@@ -122,7 +123,9 @@ class Macros:
         if decided["class"] == "COLUMN_REF" and len(decided["column_names"]) == 1:
             argument: Tree = given[str(decided["column_names"][0])]
             return argument
-        if _weight(decided) == _weight(body) or _lambda_names(decided) & column_names(arguments):
+        if name not in self._weights:
+            self._weights[name] = _weight(body)
+        if _weight(decided) == self._weights[name] or _lambda_names(decided) & column_names(arguments):
             return None
         result: Tree = fold(decided, self._called, given)
         return result

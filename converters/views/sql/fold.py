@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....shards.store.sql import quote
-from .syntax import Tree, column_names, name_of
+from .syntax import INNER, LEAVES, Tree, column_names, name_of
 
-_INNER = (dict, list)
 OPEN = object()
 """The value of an expression that is no constant."""
 _COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -48,7 +47,10 @@ def fold(tree: Any, called: Callable[[Tree], Tree | None], columns: Mapping[str,
     if columns and tree.get("class") == "LAMBDA":  # its own names stand for no columns
         columns = {name: each for name, each in columns.items() if name not in column_names(tree["lhs"])}
     # Most values are leaves: a call for each would take most of the time.
-    node = {key: fold(each, called, columns) if type(each) in _INNER else each for key, each in tree.items()}
+    node = {
+        key: fold(each, called, columns) if type(each) in INNER and each and key not in LEAVES else each
+        for key, each in tree.items()
+    }
     kind = node.get("class")
     if "select_list" in node:
         node["select_list"] = [_named(*each) for each in zip(tree["select_list"], node["select_list"], strict=True)]

@@ -18,6 +18,7 @@ import triptych
 from support import imported
 from support.stores import select
 from triptych.converters.export import identity
+from triptych.converters.export.media import missing_media
 from triptych.converters.export.result import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.media import cut
@@ -241,18 +242,18 @@ def events(store: Path) -> list[tuple[str, str]]:
     return [(row["candidate"], row["reason"]) for row in found.to_pylist()]
 
 
-@pytest.mark.parametrize("few", [True, False])
-def test_missing_media_is_left_out_with_a_reason_and_an_event(
-    own: Path, few: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of few samples it is found before their rows are made; of many meanwhile, and rows are made again."""
-    monkeypatch.setattr(identity, "_FEW_ROWS", 10 if few else 9)
+def test_missing_media_is_left_out_with_a_reason_and_an_event(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = triptych.query("select audio.path p from samples where id = 'speech/train/utt001'", store=own)
     (own / gone.to_pylist()[0]["p"]).unlink()
-    for _ in range(2):
-        result = export(own, name="again", order="id")
+    made = set()
+    for held, few in ((10, 64), (10, 64), (10, 0), (9, 64)):  # a table, or a view; by file, or by folder
+        monkeypatch.setattr(identity, "_FEW_ROWS", held)
+        monkeypatch.setattr(missing_media, "FEW", few)
+        result = export(own, name=f"again-{held}-{few}", order="id")
         assert result.counts == {"written": 9, "missing_media": 1}
         assert events(own) == [("speech/train/utt001", "missing_media")]
+        made.add((result.version.manifest["content_sha256"], "TABLE candidates" in str(result.version.manifest["sql"])))
+    assert len(made) == 2 and len({content for content, _ in made}) == 1
     # Where media is made, which of it is missing is known before.
     changed = export(own, name="changed", sample_rate=8000)
     assert changed.counts == {"written": 9, "missing_media": 1} and {
