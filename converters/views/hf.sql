@@ -1,4 +1,5 @@
 -- name: hf
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: hf

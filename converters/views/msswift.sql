@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 8
+-- revision: 9
 -- tasks: sft, grpo, dpo, kto, pretrain
 -- order: hash
 -- text: clean

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     import duckdb
 
 PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
-OUTSIDE = ("task_of", "language_of", "has_turns", "not_blank", "prompt_modality", "given_label", "with_loss_keys")
+OUTSIDE = (
+    "task_of", "language_of", "has_turns", "not_blank", "fold_spaces", "prompt_modality", "given_label", "with_loss_keys",
+)  # fmt: skip
 """The macros that statements before `prepared` call: they select samples and make several rows of one."""
 EMPTIABLE = (
     "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",

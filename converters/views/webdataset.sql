@@ -1,5 +1,5 @@
 -- name: webdataset
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: webdataset
