@@ -46,9 +46,7 @@ def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
     found: list[Expansion] = []
     read = reads(view, options.task)
     if options.captions == "all":
-        found.append(
-            lambda connection, relation: _each_caption(relation, _is_answered_by_captions(read, options), options)
-        )
+        found.append(lambda connection, relation: _each_caption(relation, read, options))
     if options.task == "kto" and "label" in read:
         found.append(_each_side)
     if (own := view.expand) is not None:
@@ -127,18 +125,17 @@ def _is_answered_by_captions(read: Collection[str], options: ViewOptions) -> str
     return "NOT has_turns(messages)" + (" AND not_blank(chosen) IS NULL" if options.takes_pairs else "")
 
 
-def _each_caption(relation: str, answered: str, options: ViewOptions) -> str:
+def _each_caption(relation: str, read: Collection[str], options: ViewOptions) -> str:
     """One row for each description of a sample whose task is to describe: its text, if it is none of the captions, and
     its captions, none of them twice. The first has the sample's own id, so that versions with one caption and with all
     can be compared. A description that is the rejected answer of a pair is as good as any other: there is no pair."""
     tasks = ", ".join(map(quote, tasks_answered_by("captions")))
     described = (
-        f"CASE WHEN effective_task IN ({tasks}) AND {answered} THEN list_filter(list_concat([text], captions), "
+        f"CASE WHEN effective_task IN ({tasks}) AND {_is_answered_by_captions(read, options)} THEN list_filter(list_concat([text], captions), "
         "lambda c: not_blank(c) IS NOT NULL) END"
     )
-    rejected = (
-        "list_contains([fold_spaces(x) FOR x IN _all], fold_spaces(rejected))" if options.takes_pairs else "false"
-    )
+    said = "[fold_spaces(x) FOR x IN _all]"
+    rejected = f"list_contains({said}, fold_spaces(rejected))" if options.takes_pairs else "false"
     return f"""
         SELECT * EXCLUDE (_said, _n, _all)
                REPLACE (CASE WHEN {rejected} THEN 'same_answers' ELSE part_outcome END AS part_outcome,
@@ -147,8 +144,7 @@ def _each_caption(relation: str, answered: str, options: ViewOptions) -> str:
                         {extended("CASE WHEN _n > 1 THEN 'caption' || _n END")} AS part)
         FROM (SELECT *, _all[_n] AS _said FROM (
             SELECT *, unnest(CASE WHEN len(_all) > 0 THEN range(1, len(_all) + 1) ELSE [1] END) AS _n FROM (
-                SELECT * REPLACE (list_filter(_all, lambda c, i:
-                           list_position([fold_spaces(x) FOR x IN _all], fold_spaces(c)) = i) AS _all)
+                SELECT * REPLACE (list_filter(_all, lambda c, i: list_position({said}, fold_spaces(c)) = i) AS _all)
                 FROM (SELECT *, {described} AS _all FROM {relation}))))"""
 
 

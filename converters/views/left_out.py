@@ -81,7 +81,8 @@ def _lost(field: str, read: set[str], options: ViewOptions) -> str:
         if options.takes_pairs and options.reasoning == "think":
             last = "turns[len(turns)].content"
             return (
-                f"(not_blank(reasoning) IS NOT NULL AND NOT coalesce(contains(lower({last}), lower(reasoning)), false)) OR "
+                "(not_blank(reasoning) IS NOT NULL "
+                f"AND NOT coalesce(contains(lower({last}), lower(reasoning)), false)) OR "
                 f"((thought IS NOT NULL OR has_thought(rejected)) AND NOT coalesce(has_thought({last}), false))"
             )
         if options.task == "pretrain":

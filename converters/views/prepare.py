@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
 OUTSIDE = (
-    "task_of", "language_of", "has_turns", "not_blank", "fold_spaces", "prompt_modality", "given_label", "with_loss_keys",
+    "task_of", "language_of", "has_turns", "not_blank", "fold_spaces", "prompt_modality", "given_label",
+    "with_loss_keys",
 )  # fmt: skip
 """The macros that statements before `prepared` call: they select samples and make several rows of one."""
 EMPTIABLE = (

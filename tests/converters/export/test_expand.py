@@ -111,7 +111,8 @@ HEARD: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("view", "options", "made"),
     [
-        ("msswift", {"task": "sft"}, ["pair", "pair#caption2", "right", "right#caption2", "spaced", "spaced#caption2", "talk"]),
+        ("msswift", {"task": "sft"},
+         ["pair", "pair#caption2", "right", "right#caption2", "spaced", "spaced#caption2", "talk"]),
         ("msswift", {"task": "dpo"}, ["pair"]),
         ("msswift", {"task": "kto"}, ["pair#chosen", "pair#rejected"]),
         ("unified", {}, [each for name in sorted(HEARD) for each in (name, f"{name}#caption2")]),
