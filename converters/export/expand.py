@@ -131,8 +131,8 @@ def _each_caption(relation: str, read: Collection[str], options: ViewOptions) ->
     can be compared. A description that is the rejected answer of a pair is as good as any other: there is no pair."""
     tasks = ", ".join(map(quote, tasks_answered_by("captions")))
     described = (
-        f"CASE WHEN effective_task IN ({tasks}) AND {_is_answered_by_captions(read, options)} THEN list_filter(list_concat([text], captions), "
-        "lambda c: not_blank(c) IS NOT NULL) END"
+        f"CASE WHEN effective_task IN ({tasks}) AND {_is_answered_by_captions(read, options)} "
+        "THEN list_filter(list_concat([text], captions), lambda c: not_blank(c) IS NOT NULL) END"
     )
     said = "[fold_spaces(x) FOR x IN _all]"
     rejected = f"list_contains({said}, fold_spaces(rejected))" if options.takes_pairs else "false"
