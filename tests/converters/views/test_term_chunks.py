@@ -216,7 +216,9 @@ def test_a_word_that_the_utterance_cuts_is_heard_and_named_and_makes_no_chunk() 
     assert [(word.text, word.start, word.end, word.is_whole) for word in heard] == [
         ("geneva", 5.0, 5.3, False), ("is", 5.3, 5.6, True), ("far", 5.9, 6.2, True), ("paris", 6.8, 7.0, False),
     ]  # fmt: skip
-    chunks = chunks_of(Utterance("u", 5.0, 7.0, heard), phrases("geneva", "far", "paris"), context=1.0, no_term_share=1.0)
+    chunks = chunks_of(
+        Utterance("u", 5.0, 7.0, heard), phrases("geneva", "far", "paris"), context=1.0, no_term_share=1.0
+    )
     assert [(chunk.part, chunk.text, chunk.named) for chunk in chunks] == [
         ("term1", "geneva is far paris", ["far", "geneva", "paris"])
     ]
