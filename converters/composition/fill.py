@@ -31,7 +31,7 @@ _SAMPLES = "SELECT md5_number(_sample) AS key FROM rows GROUP BY _sample HAVING 
 _ROWS = f"SELECT {KEY} AS key FROM rows WHERE _outcome IS NOT NULL"
 _FEWER = """
     SELECT key, n // coalesce(copies, 1) AS n
-    FROM (SELECT md5_number(_sample) AS key, count(*) FILTER (_outcome IS NULL) AS n FROM rows GROUP BY key HAVING n > 0)
+    FROM (SELECT md5_number(_sample) AS key, count(*) AS n FROM rows WHERE _outcome IS NULL GROUP BY key)
     LEFT JOIN copies USING (key)"""
 """The rows that a sample has in fact; a sample that is repeated has all of them each time."""
 
