@@ -1,5 +1,5 @@
 -- name: features
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: features
