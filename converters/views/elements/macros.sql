@@ -220,6 +220,12 @@ CREATE OR REPLACE MACRO answer_field(name, text, translation, answer, captions, 
             WHEN 'captions' THEN first_text(captions) WHEN 'labels' THEN join_list(labels) WHEN 'speaker' THEN speaker
             WHEN 'phones' THEN array_to_string([p.text FOR p IN phones], ' ') END;
 
+-- The options of a question as its answer is written; those of a conversation, whose answer is as it was given.
+CREATE OR REPLACE MACRO requested_choices(choices, upper) AS
+  CASE WHEN len(choices) > 0 AND chosen_text() <> 'raw' THEN [as_requested(c, upper) FOR c IN choices] ELSE choices END;
+CREATE OR REPLACE MACRO answered_choices(messages, choices, upper) AS
+  CASE WHEN has_turns(messages) THEN choices ELSE requested_choices(choices, upper) END;
+
 -- The options of a question, one per line below the introduction; empty if there are none.
 CREATE OR REPLACE MACRO choice_lines(choices, introduction) AS
   CASE WHEN coalesce(len(list_filter(choices, lambda c: c IS NOT NULL)), 0) = 0 THEN ''

@@ -93,7 +93,7 @@ SELECT *,
                                                    OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
             ELSE fill_template(prompt_pieces, MAP {
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
-              'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
+              'choices': choice_lines(requested_choices(choices, upper), choice_introduction)}) END AS task_prompt,
        compute_once(coalesce(
            not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones)),
            answer_field(second_field, text, translation, answer, captions, labels, speaker, own_phones))) AS raw_answer,
