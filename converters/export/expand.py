@@ -24,6 +24,7 @@ from ..composition.options import Composition
 from ..row_options import PROMPT_LANGUAGES
 from ..views import View, ViewOptions
 from ..views.left_out import CONVERSATION
+from ..views.prepare import create_prompts
 from ..views.prompts import SILENT, tasks_answered_by
 from ..views.statement import reads
 
@@ -52,7 +53,7 @@ def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
     if (own := view.expand) is not None:
         found.append(lambda connection, relation: own(connection, relation, options))
     if options.prompts_per_sample > 1:
-        found.append(lambda connection, relation: _each_prompt(relation, options))
+        found.append(lambda connection, relation: _each_prompt(connection, relation, options))
     return found
 
 
@@ -148,13 +149,14 @@ def _each_caption(relation: str, read: Collection[str], options: ViewOptions) ->
                 FROM (SELECT *, {described} AS _all FROM {relation}))))"""
 
 
-def _each_prompt(relation: str, options: ViewOptions) -> str:
+def _each_prompt(connection: duckdb.DuckDBPyConnection, relation: str, options: ViewOptions) -> str:
     """So many rows of a sample, each with another phrasing of its prompt, or as many as there are phrasings. The first
     has the sample's own id and the phrasing that it has where a sample has one row. A conversation has its own words.
 
     The bank of a sample is the one that `prepared` takes. The macros of a request's options exist on one connection
     only, and media is cut on another.
     """
+    create_prompts(connection, "prompt_banks")
     mixed = SILENT if options.modality == "video" else "audio" if options.av == "sound-only" else "mixed"
     known = ", ".join(map(quote, PROMPT_LANGUAGES))
     own = f"CASE WHEN base_language IN ({known}) THEN base_language ELSE 'en' END"

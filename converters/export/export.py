@@ -35,7 +35,7 @@ from ..budget.windows import expand_into_windows
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
 from ..pairs.report import read_pairs
-from ..views.prepare import OUTSIDE, create_macros, create_prompts
+from ..views.prepare import EXPANDING, SELECTING, create_macros
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
@@ -129,24 +129,26 @@ def make_version(
     _restrict(store, connection)
 
     # select
-    macros = create_macros(connection, request.options, *OUTSIDE, request.selection.where or "")
-    create_prompts(connection)
+    macros = create_macros(connection, request.options, *SELECTING, request.selection.where or "")
     log.info("export %s: select samples", request.name)
-    sql = [*macros, choose(connection, request.selection, facts=facts)]
+    few = snapshot.has_few_samples(request.selection.datasets)
+    sql = [*macros, choose(connection, request.selection, facts=facts, few=few)]
     certificates = find_conflicts(connection, store, request.selection.datasets, action=request.selection.broken_splits)
     choose_again = partial(leave_out, connection, "broken_groups")
     sql.append(choose_again())
     expansions = [*expansions_of(request.view, request.options), *_windows(request)]
     if request.sound is not None and request.sound.copies:
         expansions.append(copies_of(request.sound.copies))
+    if expansions or request.composition.is_set:
+        sql += create_macros(connection, request.options, *EXPANDING)
     sql.append(expand(connection, [*expansions, *repeats_of(connection, request.composition)]))
-    find_missing(store, connection)
+    find_missing(store, connection, few=few)
 
     # media, rows
     expanded = bool(expansions) or request.composition.oversample
     make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
     if request.composition.is_set:
-        (rows, placed), composed = fill(
+        rows, composed = fill(
             connection,
             request.composition,
             seed=request.seed,
@@ -158,8 +160,7 @@ def make_version(
         )
         sql += composed.sql
     else:
-        (rows, placed), composed = make(scratch), None
-    sql.append(placed)
+        rows, composed = make(scratch), None
     choose_rows(connection, request)
     finished.mkdir()
     rows = extract_rows(connection, request, rows, finished)
@@ -200,8 +201,8 @@ def _make_rows(
     folder: Path,
     *,
     expanded: bool,
-) -> tuple[Rows, str]:
-    """Cut the media of the chosen samples and create `rows`; returns the statement that placed the media too."""
+) -> Rows:
+    """Cut the media of the chosen samples and create `rows`."""
     log.info("export %s: cut media", request.name)
     derive_media(store, connection, _media_request(store, connection, request))
     root, changed = request.media_root, request.sound is not None
@@ -214,7 +215,7 @@ def _make_rows(
         counts = request.view.counts
         count_rows(connection, store, request.limits, relation, request.media_root, counts=counts)
         rows = replace(rows, types={**rows.types, **dict.fromkeys(counts, "BIGINT")})
-    return rows, placed
+    return rows
 
 
 def _publish(

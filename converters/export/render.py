@@ -25,7 +25,18 @@ from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.elements.json_texts import json_texts_as_parts, mixed_tests
 from ..views.left_out import left_out_columns
-from ..views.prepare import CALLS_TOOLS, EMPTIABLE, TOOLS, WITH_LOSS, create_macros, with_prepared
+from ..views.prepare import (
+    CALLS_TOOLS,
+    EMPTIABLE,
+    NOT_UPPER,
+    READ_KEYS,
+    TOOLS,
+    WITH_LOSS,
+    create_macros,
+    create_prompts,
+    with_prepared,
+)
+from ..views.sql.fold import entry_of
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
@@ -85,7 +96,7 @@ def make_rows(
     """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
 
     Args:
-        placed: The statement of `place_media`.
+        placed: The SELECT of `place_media`.
         expanded: Whether a sample may have several rows.
 
     Raises:
@@ -99,10 +110,11 @@ def make_rows(
     if expanded:
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
-    types = {} if view.built_in else _described(connection, request, statement)
-    outcome, empty = _with_outcome(view, statement, types), _empty(connection, with_loss=WITH_LOSS in placed)
-    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty)
-    macros = create_macros(connection, request.options, sql)
+    types = {} if view.built_in else _described(connection, request, statement, placed)
+    outcome, empty = _with_outcome(view, statement, types), empty_columns(connection, placed)
+    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty, samples=placed)
+    create_prompts(connection, sql)
+    macros = create_macros(connection, request.options, sql, with_loss=WITH_LOSS in placed)
     file = folder / "rows.parquet"
     rows = f"read_parquet({quote(str(file))})"
     with sql_errors(view):
@@ -124,16 +136,24 @@ def make_rows(
     return Rows(types, media_columns(view, types), optional, [*macros, sql], rows, expanded)
 
 
-def _empty(connection: duckdb.DuckDBPyConnection, *, with_loss: bool) -> frozenset[str]:
-    """The columns of the sample of which no row to be made has a value.
+def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozenset[str]:
+    """The columns of the sample of which no row to be made has a value, as `with_prepared` takes them.
 
     Messages with fields of loss have a type of their own, which holds for samples that have no row, too.
+
+    Args:
+        placed: The SELECT of `place_media`.
     """
     counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
-    found = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
-    if "messages" in found or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
-        found.update(TOOLS)
-    return frozenset(found - {"messages"} if with_loss else found)
+    empty = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
+    if "messages" in empty or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
+        empty.update(TOOLS)
+    known = f"SELECT DISTINCT k FROM (SELECT unnest(map_keys(extra)) AS k FROM parts) WHERE k IN {READ_KEYS}"
+    present = {key for (key,) in connection.execute(known).fetchall()}
+    empty.update(entry_of("extra", key) for key in READ_KEYS if key not in present)
+    if NOT_UPPER in placed:
+        empty.add("upper")
+    return frozenset(empty - {"messages"} if WITH_LOSS in placed else empty)
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -167,11 +187,13 @@ def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: 
     return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
 
-def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
+def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str, placed: str) -> dict[str, str]:
     """The columns of a user's view and their types, checked before any row is made."""
     view = request.view
-    create_macros(connection, request.options, with_prepared(statement, request.options, decide=False))
-    described = describe(connection, view, statement, request.options)
+    sql = with_prepared(statement, request.options, decide=False)
+    create_prompts(connection, sql)
+    create_macros(connection, request.options, sql, with_loss=WITH_LOSS in placed)
+    described = describe(connection, view, statement, request.options, samples=placed)
     check_types(view, described)
     types = _own_types(described.items())
     _check_media(view, types, media_columns(view, types))

@@ -32,7 +32,7 @@ SELECT id,
        tools,
        objects,
        loss_channel AS channel,
-       CASE WHEN chosen_reasoning() = 'column' THEN thought END AS reasoning,
+       CASE WHEN chosen_reasoning() = 'column' THEN thought ELSE NULL::VARCHAR END AS reasoning,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns

@@ -22,31 +22,55 @@ _FOLDER = "left(path, length(path) - length(parse_filename(path, false, 'forward
 _BLOCK = 20_000
 
 
-def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the table `missing` (path) of the media paths in `chosen` that are not files."""
+_PATHS = """
+    SELECT unnest(list_concat([audio.path, video.path, image.path], [m.path FOR m IN more_media])) AS path
+    FROM chosen WHERE NOT filtered"""
+
+
+def find_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few: bool = False) -> None:
+    """Create the table `missing` (path) of the media paths in `chosen` that are not files.
+
+    Args:
+        few: Whether the samples are so few that their paths are compared here: it takes fewer statements.
+    """
+    if few:
+        _find_missing_of_few(str(store.root), connection)
+        return
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE named_media AS
-        SELECT path, {_FOLDER} AS folder FROM (
-            SELECT unnest(list_concat([audio.path, video.path, image.path], [m.path FOR m IN more_media])) AS path
-            FROM chosen WHERE NOT filtered
-        ) WHERE path IS NOT NULL""")
+        SELECT path, {_FOLDER} AS folder FROM ({_PATHS}) WHERE path IS NOT NULL""")
     connection.execute("CREATE OR REPLACE TEMP TABLE present (path VARCHAR)")
     folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
     root = str(store.root)
     found: list[str] = []
-    few = [str(folder) for folder, count in folders if count <= FEW]
+    small = [str(folder) for folder, count in folders if count <= FEW]
     for folder in (str(folder) for folder, count in folders if count > FEW):
         for path in _files(root, folder):
             found.append(path)
             if len(found) >= _BLOCK:
                 _add(connection, found)
                 found = []
-    _add(connection, [*found, *_existing(root, connection, few)])
+    _add(connection, [*found, *_existing(root, connection, small)])
     connection.execute("""
         CREATE OR REPLACE TABLE missing AS
         SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")
     connection.execute("DROP TABLE named_media")
     connection.execute("DROP TABLE present")
+
+
+def _find_missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> None:
+    by_folder: dict[str, list[str]] = {}
+    for (path,) in connection.execute(f"SELECT DISTINCT path FROM ({_PATHS}) WHERE path IS NOT NULL").fetchall():
+        by_folder.setdefault(path[: path.rfind("/") + 1], []).append(path)
+    missing: list[str] = []
+    for folder, paths in by_folder.items():
+        if len(paths) > FEW:
+            missing += set(paths).difference(_files(root, folder))
+        else:
+            missing += [path for path in paths if not os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (as below)
+    connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR)")
+    if missing:
+        connection.executemany("INSERT INTO missing VALUES ($1)", [[path] for path in sorted(missing)])
 
 
 def _files(root: str, folder: str) -> Iterator[str]:

@@ -319,7 +319,8 @@ CREATE OR REPLACE MACRO read_objects(t) AS
 CREATE OR REPLACE MACRO objects_of(t) AS
   CASE WHEN t IS NOT NULL AND len(list_filter(flatten(read_objects(t).bbox), lambda x: x IS NULL)) = 0
              AND len(list_filter(read_objects(t).bbox, lambda box: box IS NULL OR len(box) NOT IN (2, 4))) = 0
-       THEN read_objects(t) END;
+       THEN read_objects(t)
+       ELSE NULL::STRUCT(ref VARCHAR[], bbox DOUBLE[][], bbox_type VARCHAR, image_id BIGINT[]) END;
 
 -- The name under which a trainer reports the loss of a row. Tables and manifests keep the channel of a recording under
 -- the same key: without a conversation, what `spans.channels_in` reads as a channel is one of the audio.

@@ -42,23 +42,25 @@
 -- `prompt_of` is the id that they share.
 
 -- What is seen and heard of a video with sound, by `--av` and `--modality`: both, the video alone, or the sound alone.
-WITH samples_shown AS (
+WITH samples_alone AS (
+SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone,
+       chosen_modality() = 'video' AND modality = 'mixed' AND video_paths IS NOT NULL AS sight_alone
+FROM samples_with_paths
+),
+samples_shown AS (
+SELECT * REPLACE (CASE WHEN sound_alone THEN NULL ELSE video_paths END AS video_paths,
+                  CASE WHEN sight_alone THEN NULL ELSE audio_paths END AS audio_paths,
+                  CASE WHEN sound_alone THEN 'audio' WHEN sight_alone THEN 'video' ELSE modality END AS modality)
+FROM samples_alone
+),
+samples_tagged AS (
 SELECT * REPLACE (
          CASE WHEN has_turns(messages) AND sound IS NOT NULL
               THEN list_transform(messages, lambda m: struct_update(m, content :=
                      with_shown_tags(m.content, sound, sound_alone, sight_alone, audio_paths)))
               ELSE messages END AS messages,
          with_shown_tags(question, sound, sound_alone, sight_alone, audio_paths) AS question)
-FROM (
-  SELECT * REPLACE (CASE WHEN sound_alone THEN NULL ELSE video_paths END AS video_paths,
-                    CASE WHEN sight_alone THEN NULL ELSE audio_paths END AS audio_paths,
-                    CASE WHEN sound_alone THEN 'audio' WHEN sight_alone THEN 'video' ELSE modality END AS modality)
-  FROM (
-    SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone,
-           chosen_modality() = 'video' AND modality = 'mixed' AND video_paths IS NOT NULL AS sight_alone
-    FROM samples_with_paths
-  )
-)
+FROM samples_shown
 ),
 
 -- Add the entries of `templates/prompts.yaml`: a phrasing of the task's prompt; the answer fields; the name of the target
@@ -72,7 +74,7 @@ SELECT s.*,
        coalesce(target.name, target_language, '') AS target_name,
        phones_within(phones, start_s, end_s) AS own_phones,
        choice_introductions.introduction AS choice_introduction
-FROM samples_shown s
+FROM samples_tagged s
 LEFT JOIN prompt_banks bank
   ON bank.task = effective_task AND bank.modality = CASE WHEN sight_alone THEN 'silent' ELSE prompt_modality(s.modality) END
      AND bank.language = prompt_language(base_language)
@@ -106,9 +108,21 @@ SELECT *,
          'task': effective_task, 'language': language, 'target_language': target_language, 'speaker': speaker} AS fields,
        compute_once(coalesce(not_blank(text), not_blank(first_text(captions)), not_blank(answer), not_blank(join_list(labels)),
                              not_blank(translation),
-                             CASE WHEN messages[len(messages)].role = 'assistant' THEN messages[len(messages)].content END))
+                             CASE WHEN messages[len(messages)].role = 'assistant'
+                                  THEN not_blank(messages[len(messages)].content) END))
          AS raw_description
 FROM samples_with_prompts
+),
+
+-- Add the text of the answer as requested, in a layer of its own: `not_blank` would compute it three times.
+samples_with_texts AS (
+SELECT *,
+       compute_once(CASE WHEN chosen_task() = 'pretrain'
+                           THEN as_requested(
+                             pretraining_text(text, captions, labels, translation, answer, messages), upper)
+                         WHEN has_turns(messages) THEN coalesce(given_chosen(chosen), messages[len(messages)].content)
+                         ELSE as_requested(coalesce(given_chosen(chosen), raw_answer), upper) END) AS answer_text
+FROM samples_with_answers
 ),
 
 -- Add the prompt without tags, and the answer and its reasoning as given: in a conversation, the last turn takes
@@ -119,20 +133,14 @@ SELECT *,
        compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
                          WHEN task_prompt IS NULL AND len([1 FOR p IN user_template() IF p.field = 'prompt']) > 0 THEN NULL
                          ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
-       compute_once(CASE WHEN chosen_task() = 'pretrain'
-                           THEN not_blank(as_requested(
-                             pretraining_text(text, captions, labels, translation, answer, messages), upper))
-                         WHEN has_turns(messages)
-                           THEN coalesce(given_chosen(chosen), not_blank(messages[len(messages)].content))
-                         ELSE not_blank(as_requested(coalesce(given_chosen(chosen), raw_answer), upper))
-                    END) AS given_answer,
+       compute_once(not_blank(answer_text)) AS given_answer,
        CASE WHEN chosen_task() = 'pretrain' THEN NULL
             WHEN takes_pairs() AND chosen_reasoning() = 'think' AND NOT has_thought(rejected) THEN NULL
             WHEN has_turns(messages) THEN reasoning ELSE as_requested(reasoning, upper) END AS given_reasoning,
        CASE WHEN takes_pairs() THEN not_blank(CASE WHEN has_turns(messages) THEN rejected
                                                    ELSE as_requested(rejected, upper) END) END AS given_rejected,
-       CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
-FROM samples_with_answers
+       CASE WHEN has_turns(messages) THEN text_of_assistant(messages) ELSE NULL::VARCHAR END AS output_text
+FROM samples_with_texts
 ),
 
 -- Add the answer alone, which for rewards is the field `answer` if a conversation came with one; and the assistant turn.
@@ -156,9 +164,10 @@ FROM samples_with_solutions
 )
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
-                  raw_answer, raw_description, fields, given_answer, given_reasoning, given_rejected, given_turn, input_text,
-                  output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of, prompt_part),
-       not_blank(as_requested(raw_description, upper)) AS description,
+                  raw_answer, raw_description, fields, answer_text, given_answer, given_reasoning, given_rejected,
+                  given_turn, input_text, output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of,
+                  prompt_part),
+       as_requested(raw_description, upper) AS description,
        coalesce(thought_of(given_answer), not_blank(given_reasoning)) AS thought,
        has_other_thought(given_answer, given_reasoning) AS _other_thought,
        -- One message, of the type of those of conversations, which may have fields of loss.
@@ -221,7 +230,8 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN video_paths IS NULL OR (modality <> 'mixed' AND chosen_av() <> 'in-video') THEN NULL
             WHEN audio_paths IS NOT NULL THEN 'separate'
             WHEN sound = 'inside' THEN 'in-video' END AS _sound,
-       CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,
+       CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) ELSE NULL::VARCHAR END
+         AS _conversation,
        CASE WHEN chosen_task() = 'pretrain'
             THEN CASE WHEN not_blank(text) IS NOT NULL THEN 'text'
                       WHEN not_blank(first_text(captions)) IS NOT NULL THEN 'captions'
