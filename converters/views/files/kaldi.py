@@ -50,7 +50,7 @@ def refuse_merged_speakers(connection: duckdb.DuckDBPyConnection, own: Mapping[s
     """
     merged = """
         SELECT r.speaker, list_sort(list(DISTINCT coalesce(nullif(s.speaker, ''), s.id) || ' of ' || s.dataset))
-        FROM rows r JOIN samples_with_paths s ON s.id = r.id WHERE r._outcome IS NULL
+        FROM rows r JOIN parts s ON s.id = r.id WHERE r._outcome IS NULL
         GROUP BY ALL HAVING count(DISTINCT [s.dataset, coalesce(nullif(s.speaker, ''), s.id)]) > 1
                             AND bool_or(coalesce(s.speaker, '') <> '')
         ORDER BY 1 LIMIT 1"""
