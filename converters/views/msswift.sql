@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 8
+-- revision: 9
 -- tasks: sft, grpo, dpo, kto, pretrain
 -- order: hash
 -- text: clean
@@ -26,7 +26,7 @@ SELECT id,
        solution,
        effective_task AS task,
        nullif(language, '') AS language,
-       CASE WHEN len(choices) > 0 THEN choices END AS choices,
+       nullif(answered_choices(messages, choices, upper), []) AS choices,
        rejected_answer AS rejected_response,
        label,
        tools,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
 SELECTING = ("task_of", "language_of")
 """The macros that statements before `prepared` call to select samples."""
-EXPANDING = ("has_turns", "not_blank", "prompt_modality", "given_label")
+EXPANDING = ("has_turns", "not_blank", "fold_spaces", "prompt_modality", "given_label")
 """Those that they call to make several rows of one sample, and to compose."""
 EMPTIABLE = (
     "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",

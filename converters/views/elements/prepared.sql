@@ -16,7 +16,7 @@
 --   no_pair          why there is no pair: no_rejected, same_answers, model_token, tag_mismatch; null if there is one
 --   dimension        what the chosen side is better at: factuality, instruction, safety, helpfulness; null if unknown
 --   solution         the answer without its reasoning; null if there is none
---   thought          the reasoning of the answer: the field, else what stands in `<think>`
+--   thought          the reasoning of the answer: what stands in its `<think>`, else the field
 --   turns            the whole conversation with its tags: a system turn if requested, user, assistant ...; messages
 --                    have `loss` and `loss_scale` too if any sample has them
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
@@ -95,7 +95,7 @@ SELECT *,
                                                    OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
             ELSE fill_template(prompt_pieces, MAP {
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
-              'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
+              'choices': choice_lines(requested_choices(choices, upper), choice_introduction)}) END AS task_prompt,
        compute_once(coalesce(
            not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones)),
            answer_field(second_field, text, translation, answer, captions, labels, speaker, own_phones))) AS raw_answer,
@@ -106,7 +106,7 @@ SELECT *,
          'captions': as_requested(join_list(captions), upper), 'labels': as_requested(join_list(labels), upper),
          'id': id, 'dataset': dataset, 'config': config, 'split': split, 'panel': panel, 'modality': modality,
          'task': effective_task, 'language': language, 'target_language': target_language, 'speaker': speaker} AS fields,
-       compute_once(coalesce(not_blank(text), not_blank(captions[1]), not_blank(answer), not_blank(join_list(labels)),
+       compute_once(coalesce(not_blank(text), not_blank(first_text(captions)), not_blank(answer), not_blank(join_list(labels)),
                              not_blank(translation),
                              CASE WHEN messages[len(messages)].role = 'assistant'
                                   THEN not_blank(messages[len(messages)].content) END))
@@ -168,7 +168,8 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
                   given_turn, input_text, output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of,
                   prompt_part),
        as_requested(raw_description, upper) AS description,
-       coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
+       coalesce(thought_of(given_answer), not_blank(given_reasoning)) AS thought,
+       has_other_thought(given_answer, given_reasoning) AS _other_thought,
        -- One message, of the type of those of conversations, which may have fields of loss.
        CASE WHEN chosen_task() = 'pretrain'
             THEN list_concat(messages[:0],
@@ -208,7 +209,8 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
                               answered STRUCT(number BIGINT, name VARCHAR))[] END AS tool_turns,
        CASE WHEN has_turns(messages) AND has_tool_turns(messages) THEN no_tools_of(messages) ELSE NULL::VARCHAR END
          AS no_tools,
-       no_pair_of(given_turn, rejected_answer) AS no_pair,
+       no_pair_of(given_turn, rejected_answer, CASE WHEN NOT has_turns(messages) AND second_field = 'captions' THEN captions END,
+                  upper) AS no_pair,
        given_label(extra, CASE WHEN first_field IS DISTINCT FROM 'labels' THEN labels END) AS label,
        dimension_of(extra['dimension'], labels) AS dimension,
        not_blank(extra['tools']) AS tools,
@@ -231,15 +233,17 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) ELSE NULL::VARCHAR END
          AS _conversation,
        CASE WHEN chosen_task() = 'pretrain'
-            THEN CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions'
-                      WHEN len(labels) > 0 THEN 'labels' ELSE 'translation' END
+            THEN CASE WHEN not_blank(text) IS NOT NULL THEN 'text'
+                      WHEN not_blank(first_text(captions)) IS NOT NULL THEN 'captions'
+                      WHEN not_blank(join_list(labels)) IS NOT NULL THEN 'labels' ELSE 'translation' END
             WHEN takes_pairs() AND given_chosen(chosen) IS DISTINCT FROM raw_answer
                  AND given_chosen(chosen) IS NOT NULL THEN 'chosen'
-            WHEN coalesce(
-                   answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones), '') <> ''
+            WHEN not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones))
+                 IS NOT NULL
             THEN first_field ELSE second_field END AS _answer_field,
-       CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
-            WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
+       CASE WHEN not_blank(text) IS NOT NULL THEN 'text' WHEN not_blank(first_text(captions)) IS NOT NULL THEN 'captions'
+            WHEN not_blank(answer) IS NOT NULL THEN 'answer' WHEN not_blank(join_list(labels)) IS NOT NULL THEN 'labels'
+            WHEN not_blank(translation) IS NOT NULL THEN 'translation' END AS _description_field,
        CASE WHEN prompt_pieces IS NOT NULL AND chosen_task() IS DISTINCT FROM 'pretrain'
             THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
        could_leak() AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
