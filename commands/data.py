@@ -167,7 +167,7 @@ def _show_validation(results: list[DatasetResult]) -> None:
 
 def validate_file(
     format: Annotated[str, typer.Argument(help=f"{', '.join(FILE_FORMATS)}.")],
-    file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet; of webdataset also a tar shard.")],
     task: Annotated[
         str | None, typer.Option(help="sft, grpo, dpo, kto or pretrain; default: detected from the rows.")
     ] = None,

@@ -46,7 +46,7 @@ from .findings import Finding, Problem, Severity, Summary, finding
 from .llamafactory import alpaca, kto, ranking, sharegpt
 from .messages import hf, openai, trl
 from .speech import phoneme, term_chunks
-from .toolkits import embedded, kaldi, lhotse, nemo
+from .toolkits import embedded, kaldi, lhotse, nemo, webdataset
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""
@@ -61,7 +61,11 @@ class RowValidator(Protocol):
 
 
 class Format(Protocol):
-    """The members of a format's module."""
+    """The members of a format's module.
+
+    A format with files of another kind has their `SUFFIXES` as well, and `examine(path)`, which yields the findings of
+    one by the number of the row, and with None those of the whole file.
+    """
 
     TASKS: tuple[str, ...]
     PROBLEMS: dict[str, Problem]
@@ -80,7 +84,7 @@ FORMATS: dict[str, Any] = {
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,
-    "webdataset": embedded,
+    "webdataset": webdataset,
     "hf": embedded,
     "cot-messages": cot_messages,
     "cot-json": cot_json,
@@ -169,6 +173,9 @@ def _examine(
     path: Path, module: Any, task: str | None, files: bool, summary: Summary
 ) -> Iterator[tuple[int | None, list[Finding]]]:
     """Yield every row's number and findings; at the end, with the number None, those of the whole file."""
+    if path.is_file() and path.name.lower().endswith(getattr(module, "SUFFIXES", ())):
+        yield from module.examine(path)
+        return
     rows = read_rows(path)
     if task is None:
         first = list(itertools.islice(rows, DETECT_FROM_ROWS))
