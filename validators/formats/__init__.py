@@ -54,7 +54,7 @@ DETECT_FROM_ROWS = 100
 
 class RowValidator(Protocol):
     """Validates the rows of one file, in order. If it has `begin(path)`, that is called first and yields findings of
-    the whole file: of what stands beside it."""
+    the whole file: of what stands beside it; if it has `end()`, that is called last: of what no row has."""
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
@@ -192,6 +192,8 @@ def _examine(
             continue
         ids.add(number, row.get("id"))
         yield number, list(validator.check(number, row))
+    if hasattr(validator, "end"):
+        yield None, list(validator.end())
     repeated = ids.repeated(path, module.PROBLEMS)
     if repeated:
         yield None, repeated

@@ -61,6 +61,9 @@ def _sharegpt() -> Named:
         yield f"asked {name}", said(human(value), gpt("y"))
         yield f"answered {name}", said(human("q"), gpt(value))
         yield f"system {name}", said(human("q"), gpt("y"), system=value)
+    for name, turn in {"no value": {"from": "human"}, "text": "q", "null": None, "empty object": {}}.items():
+        yield f"first turn {name}", said(turn, gpt("y"))
+        yield f"second turn {name}", said(human("q"), turn)
     yield "role and content", said({"role": "human", "content": "q"}, gpt("y"))
     yield "system twice", said({"from": "system", "value": "s"}, *good, audios=[AUDIO], system="t")
     for kind, path in (("audio", AUDIO), ("video", VIDEO), ("image", IMAGE)):
@@ -88,6 +91,8 @@ def _sharegpt() -> Named:
         "number": 3,
         "object": {"path": AUDIO},
         "space": [f" {AUDIO}"],
+        "uri": [f"file://{AUDIO}"],
+        "address": ["https://example.invalid/a.wav"],
     }.items():
         yield f"audios {name}", said(*good, audios=value)
     yield "all media", said(human("<image><video><audio>q"), gpt("y"), images=[IMAGE], videos=[VIDEO], audios=[AUDIO])
