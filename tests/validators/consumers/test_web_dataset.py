@@ -13,6 +13,7 @@ from support.trainer_rows.tar_shards import SHARDS
 from triptych.errors import UsageError
 from triptych.validators.consumers import CONSUMERS
 from triptych.validators.formats import FORMATS, Finding, summarise_file, validate_file
+from triptych.validators.formats.mend import mend_file
 from triptych.validators.formats.toolkits.tar_samples import End, read_samples
 
 CODES = {
@@ -79,6 +80,8 @@ def test_rows_of_a_shard_are_counted_and_other_files_are_refused(tmp_path: Path)
     for format, path in (("hf", shard), ("webdataset", tmp_path / "none.tar")):
         with pytest.raises(UsageError, match="tar"):
             summarise_file(path, format)
+    with pytest.raises(UsageError, match="not mended"):
+        mend_file(shard, tmp_path / "mended.jsonl", "webdataset")
 
 
 @pytest.mark.thorough
