@@ -122,15 +122,16 @@ class _Reading:
             """Remembers the last block that was taken for a header."""
 
             @classmethod
-            def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Header:
-                met[:] = [buf]
+            def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
+                met[:] = [bytes(buf)]
                 return super().frombuf(buf, encoding, errors)  # type: ignore[return-value]
 
         with tarfile.open(fileobj=file, mode="r|*", tarinfo=Header) as tar:
+            kept: Any = tar
             for info in tar:
                 self.begun = True
                 yield from self._take(tar, info)
-                tar.members = []  # type: ignore[misc]  # else it keeps them all
+                kept.members = []  # else it remembers them all
             if self.sample is not None:
                 yield self.sample
                 self.sample = None

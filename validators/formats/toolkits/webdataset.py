@@ -149,9 +149,9 @@ def _sample(number: int, sample: Sample) -> Iterator[Finding]:
         last = suffix.rpartition(".")[2]
         if _DOTTED.match(suffix):
             yield finding(PROBLEMS, "dotted_name", number, column=suffix, value=member.name)
-        why = None if member.content is None else _refused(suffix, member.content)
-        if why is not None:
-            yield finding(PROBLEMS, "bad_member", number, detail=why, column=suffix, value=member.name)
+        refused = None if member.content is None else _refused(suffix, member.content)
+        if refused is not None:
+            yield finding(PROBLEMS, "bad_member", number, detail=refused, column=suffix, value=member.name)
         elif last in _PICKLED:
             yield finding(PROBLEMS, "pickled_member", number, column=suffix, value=member.name)
         elif not member.size and last not in (*_TEXTS, *_DECODED):
