@@ -64,6 +64,9 @@ def _sharegpt() -> Named:
     for name, turn in {"no value": {"from": "human"}, "text": "q", "null": None, "empty object": {}}.items():
         yield f"first turn {name}", said(turn, gpt("y"))
         yield f"second turn {name}", said(human("q"), turn)
+    yield "no turn with a value", said({"from": "human"}, {"from": "gpt"})
+    yield "no turn with a role", said({"value": "q"}, {"value": "y"})
+    yield "all role and content", said({"role": "human", "content": "q"}, {"role": "gpt", "content": "y"})
     yield "role and content", said({"role": "human", "content": "q"}, gpt("y"))
     yield "system twice", said({"from": "system", "value": "s"}, *good, audios=[AUDIO], system="t")
     for kind, path in (("audio", AUDIO), ("video", VIDEO), ("image", IMAGE)):
@@ -250,6 +253,9 @@ def _kto() -> Named:
         yield f"{name} question", row(True, human(value), gpt("y"), audios=[])
         yield f"{name} answer before", row(True, human("<audio>q"), gpt(value), human("r"), gpt("z"))
     yield "answer of another role", row(True, human("<audio>q"), {"from": "teacher", "value": "y"})
+    yield "null answer of another role", row(True, human("<audio>q"), {"from": "teacher", "value": None})
+    yield "answer without value", row(True, human("<audio>q"), {"from": "gpt"})
+    yield "null turns before a null answer", row(True, human("<audio>q"), gpt(None), human("r"), gpt(None))
     yield "answer of a call", row(True, human("<audio>q"), {"from": "function_call", "value": CALL})
     yield "tag in the answer", row(True, human("q"), gpt("<audio>y"))
     yield "tag in an answer before", row(True, human("q"), gpt("<audio>y"), human("r"), gpt("z"))

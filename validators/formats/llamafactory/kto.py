@@ -25,9 +25,10 @@ class Rows(TurnRows):
         label = self.entry.value(row, "kto_tag")
         found = [*super().read(number, row, turns)]
         column = self.entry.columns.get("messages", "conversations")
-        if label is True and self._has_null_answer(row.get(column)):
+        nulls = [each for each in found if each.code == "null_content"]
+        if nulls and label is True and self._has_null_answer(row.get(column)):
             # It is taken for the empty side of a pair, and the other side, which is empty, is trained.
-            found.remove(next(each for each in reversed(found) if each.code == "null_content"))
+            found.remove(nulls[-1])
         yield from found
         if not isinstance(label, bool):
             yield self.problem("kto_tag", number, column=self.entry.columns.get("kto_tag", "kto_tag"), value=label)

@@ -47,12 +47,14 @@ PROBLEMS = {
         "load", "a column that dataset_info.json names is in no row",
         "write it, with null, or leave it out of the entry",
     ),
+    "turn_keys": _stops(
+        "load", "no turn has the key of its role or of its text",
+        "write both, or name their keys in `tags` of the entry",
+    ),
     "duplicate_id": _kept("load", "duplicate id", "rows cannot be distinguished", "give each row an id of its own"),
     "no_messages": _stops("convert", "no conversation", "remove the row"),
     "empty_messages": _drops("a conversation without turns", "remove the row"),
-    "message_keys": _stops(
-        "convert", "a turn that is no object, or has no key for its text", "give each turn a role and a text",
-    ),
+    "message_keys": _stops("convert", "a turn that is no object", "give each turn a role and a text"),
     "unknown_role": _drops("no role, or one that is none of the tags", "use the tags of the entry"),
     "system_type": _stops("encode", "a system message that is no text", "write it as text"),
     "function_call": _stops(

@@ -46,6 +46,7 @@ class TurnRows:
     Attributes:
         own_entry: How rows of this format are written.
         problems: The table of problems.
+        keys: The keys that a turn so far has.
         present: The columns that a row so far has.
         needed: The columns that are read -> the first row that they are read of.
     """
@@ -56,6 +57,7 @@ class TurnRows:
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.files = files
         self.entry = self.own_entry
+        self.keys: set[str] = set()
         self.present: set[str] = set()
         self.needed: dict[str, int] = {}
 
@@ -76,7 +78,13 @@ class TurnRows:
             self.needed.setdefault(column, number)
 
     def end(self) -> Iterator[Finding]:
-        """Yield the columns that `dataset_info.json` names and no row has."""
+        """Yield the keys that no turn has, and the columns that `dataset_info.json` names and no row has.
+
+        What other turns or rows have is null where it is missing.
+        """
+        for tag in (self.entry.tags["role_tag"], self.entry.tags["content_tag"]):
+            if self.keys and tag not in self.keys:
+                yield self.problem("turn_keys", 0, detail=tag, value=", ".join(sorted(self.keys)))
         if self.entry is not self.own_entry:
             for column, number in self.needed.items():
                 if column not in self.present:
@@ -99,8 +107,9 @@ class TurnRows:
             role, text = self.turn(turn)
             roles.append(role)
             was_in_order, in_order = in_order, in_order and _is_begun("".join(roles))
-            lacks_text = role != "x" and self.entry.tags["content_tag"] not in turn
-            if (was_in_order and not isinstance(turn, Mapping)) or (in_order and lacks_text):
+            if isinstance(turn, Mapping):
+                self.keys |= turn.keys()
+            if was_in_order and not isinstance(turn, Mapping):
                 yield self.problem("message_keys", number, detail=f"turn {place}", column=column, value=turn)
             elif text is None and role != "x":
                 yield self.problem("null_content", number, detail=f"turn {place}", column=column)
