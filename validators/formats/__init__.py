@@ -46,14 +46,18 @@ DETECT_FROM_ROWS = 100
 
 class RowValidator(Protocol):
     """Validates the rows of one file, in order. If it has `begin(path)`, that is called first and yields findings of
-    the whole file: of what stands beside it."""
+    the whole file: of what stands beside it; if it has `end()`, that is called last: of what no row has."""
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
 
 
 class Format(Protocol):
-    """The members of a format's module."""
+    """The members of a format's module.
+
+    A format with files of another kind has their `SUFFIXES` as well, and `examine(path)`, which yields the findings of
+    one by the number of the row, and with None those of the whole file.
+    """
 
     TASKS: tuple[str, ...]
     PROBLEMS: dict[str, Problem]
@@ -74,7 +78,7 @@ FORMATS = modules(
         "nemo": "toolkits.nemo",
         "kaldi": "toolkits.kaldi",
         "lhotse": "toolkits.lhotse",
-        "webdataset": "toolkits.embedded",
+        "webdataset": "toolkits.webdataset",
         "hf": "toolkits.embedded",
         "cot-messages": "cot.cot_messages",
         "cot-json": "cot.cot_json",
@@ -170,6 +174,9 @@ def _examine(
     path: Path, module: Any, task: str | None, files: bool, summary: Summary
 ) -> Iterator[tuple[int | None, list[Finding]]]:
     """Yield every row's number and findings; at the end, with the number None, those of the whole file."""
+    if path.is_file() and path.name.lower().endswith(getattr(module, "SUFFIXES", ())):
+        yield from module.examine(path)
+        return
     rows = read_rows(path)
     if task is None:
         first = list(itertools.islice(rows, DETECT_FROM_ROWS))
@@ -186,6 +193,8 @@ def _examine(
             continue
         ids.add(number, row.get("id"))
         yield number, list(validator.check(number, row))
+    if hasattr(validator, "end"):
+        yield None, list(validator.end())
     repeated = ids.repeated(path, module.PROBLEMS)
     if repeated:
         yield None, repeated

@@ -91,6 +91,8 @@ class Rows:
         if self.task == "kto" and not isinstance(row.get("label"), bool):
             code = "missing_label" if row.get("label") is None else "bad_label"
             yield finding(self.problems, code, number, column="label", value=row.get("label"))
+        if self.task in ("dpo", "kto") and not _is_number(row.get("margin")):
+            yield finding(self.problems, "bad_margin", number, column="margin", value=row["margin"])
 
     def _columns(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Check for columns that collide, across rows too: two rows may spell the same target differently."""
@@ -173,6 +175,13 @@ def path_problem(path: str) -> str | None:
 
 
 _URI = "^[A-Za-z][A-Za-z0-9+.-]*://"
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return value is None or float(value) is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
