@@ -10,15 +10,12 @@ import typer
 from ...errors import ProblemsFound, amount
 from ...trainers.phoneme.options import BuildVocabularyOptions, PhonemeInferOptions
 from .. import completion, output
-from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.phoneme.calls import BuiltVocabulary
     from ...trainers.phoneme.infer import ClipPhones, PhonemeInferResult
     from ...trainers.phoneme.scores.pronunciation import Pronunciation
-
-app = group("Phones out of speech: what a run of `train phoneme` says, and how well a clip was pronounced.")
 
 BUILD_EXAMPLES = """
 triptych phoneme build-vocabulary phoneme@v1 --model Qwen/Qwen3-8B --out phones
@@ -125,7 +122,3 @@ def _show_scores(scores: Pronunciation, *, is_alone: bool) -> None:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
-
-
-add(app, "build-vocabulary", build_vocabulary, examples=BUILD_EXAMPLES)
-add(app, "infer", infer, examples=INFER_EXAMPLES)

@@ -9,7 +9,6 @@ import typer
 
 from ...errors import ProblemsFound, amount
 from ...trainers.retrieval.options import RetrieveOptions
-from ...trainers.retrieval.scores.page import PAGE, parts_of
 from ...trainers.runs.options import TrainOptions
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
@@ -89,6 +88,8 @@ def contrastive(
 
 
 def _show_training(found: ContrastiveResult) -> None:
+    from ...trainers.retrieval.scores.page import PAGE
+
     measured = "".join(f", {count:,} of {role}" for role, count in found.measured.items())
     output.say(
         f"{found.export}: {amount(found.clips, 'clip')} to train on ({found.clips_without_term:,} without a term)"
@@ -107,6 +108,8 @@ def _show_training(found: ContrastiveResult) -> None:
 
 
 def _show_scores(role: str, scores: RetrievalScores, control: RetrievalScores | None) -> None:
+    from ...trainers.retrieval.scores.page import parts_of
+
     output.table(
         [role, "clips", "recall@1", "recall@5", "recall@10", "of terms @1", "of terms @10"],
         [[name, each.clips, *(f"{each.by_clip[top]:.3f}" for top in (1, 5, 10)),

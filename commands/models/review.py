@@ -11,15 +11,12 @@ import typer
 from ...errors import ProblemsFound, amount
 from ...trainers.review.options import VERDICTS, MakeOptions, ReadOptions
 from .. import completion, output
-from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.review.agreement import Agreement, Share
     from ...trainers.review.calls import ReviewResult
     from ...trainers.review.page import ReviewPage
-
-app = group("Human review: rows drawn at random on a page with players, and what the reviewers said of them.")
 
 MAKE_EXAMPLES = """
 triptych review make evaluation-list --pred predictions.jsonl --by source
@@ -131,7 +128,3 @@ def _show_agreement(found: Agreement) -> None:
         output.table(["row", *found.reviewers, "notes"], rows)
         if len(found.disagreements) > SHOWN_ROWS:
             output.say(f"... {len(found.disagreements) - SHOWN_ROWS:,} more rows; --json lists all")
-
-
-add(app, "make", make, examples=MAKE_EXAMPLES)
-add(app, "read", read, examples=READ_EXAMPLES)
