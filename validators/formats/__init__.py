@@ -35,18 +35,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
+from ...shards.on_demand import modules
 from ...shards.store.sql import identifier
-from . import calibration, features, msswift, preference, unified
-from .conversation import inline, qwen2_audio
-from .conversation import sharegpt as conversation_sharegpt
-from .cot import cot_json, cot_messages
-from .evaluation import challenge, evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
-from .llamafactory import alpaca, kto, ranking, sharegpt
-from .messages import hf, openai, trl
-from .speech import phoneme, term_chunks
-from .toolkits import embedded, kaldi, lhotse, nemo, webdataset
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""
@@ -75,37 +67,40 @@ class Format(Protocol):
     def shape(self, columns: Mapping[str, str]) -> dict[str, str]: ...
 
 
-FORMATS: dict[str, Any] = {
-    "unified": unified,
-    "msswift": msswift,
-    "preference": preference,
-    "calibration": calibration,
-    "features": features,
-    "nemo": nemo,
-    "kaldi": kaldi,
-    "lhotse": lhotse,
-    "webdataset": webdataset,
-    "hf": embedded,
-    "cot-messages": cot_messages,
-    "cot-json": cot_json,
-    "evaluation-list": evaluation_list,
-    "evaluation-items": evaluation_items,
-    "evaluation-chat": evaluation_chat,
-    "challenge": challenge,
-    "term-chunks": term_chunks,
-    "phoneme": phoneme,
-    "conversation-qwen2-audio": qwen2_audio,
-    "conversation-inline": inline,
-    "conversation-sharegpt": conversation_sharegpt,
-    "llamafactory-sharegpt": sharegpt,
-    "llamafactory-alpaca": alpaca,
-    "llamafactory-ranking": ranking,
-    "llamafactory-kto": kto,
-    "messages-openai": openai,
-    "messages-hf": hf,
-    "messages-trl": trl,
-}
-"""Formats by name: that of the view, and of its style where it has several."""
+FORMATS = modules(
+    __name__,
+    {
+        "unified": "unified",
+        "msswift": "msswift",
+        "preference": "preference",
+        "calibration": "calibration",
+        "features": "features",
+        "nemo": "toolkits.nemo",
+        "kaldi": "toolkits.kaldi",
+        "lhotse": "toolkits.lhotse",
+        "webdataset": "toolkits.webdataset",
+        "hf": "toolkits.embedded",
+        "cot-messages": "cot.cot_messages",
+        "cot-json": "cot.cot_json",
+        "evaluation-list": "evaluation.evaluation_list",
+        "evaluation-items": "evaluation.evaluation_items",
+        "evaluation-chat": "evaluation.evaluation_chat",
+        "challenge": "evaluation.challenge",
+        "term-chunks": "speech.term_chunks",
+        "phoneme": "speech.phoneme",
+        "conversation-qwen2-audio": "conversation.qwen2_audio",
+        "conversation-inline": "conversation.inline",
+        "conversation-sharegpt": "conversation.sharegpt",
+        "llamafactory-sharegpt": "llamafactory.sharegpt",
+        "llamafactory-alpaca": "llamafactory.alpaca",
+        "llamafactory-ranking": "llamafactory.ranking",
+        "llamafactory-kto": "llamafactory.kto",
+        "messages-openai": "messages.openai",
+        "messages-hf": "messages.hf",
+        "messages-trl": "messages.trl",
+    },
+)
+"""Formats by name, that of the view and of its style where it has several: modules, imported when asked for."""
 
 
 def validate_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Iterator[Finding]:
@@ -132,7 +127,7 @@ def summarise_file(path: Path, format: str, *, task: str | None = None, files: b
     return summary
 
 
-def shape_sql(format: str, columns: Mapping[str, str]) -> str:
+def shape_sql(format: str, columns: Mapping[str, str], seen: Collection[str] = ()) -> str:
     """Return a DuckDB expression for a row's shape: a struct of everything that the format's rules look at.
 
     Rows of the same shape have the same findings, apart from values. The shape does not cover missing files or
@@ -140,8 +135,14 @@ def shape_sql(format: str, columns: Mapping[str, str]) -> str:
 
     Args:
         columns: Column name -> DuckDB type, of the relation.
+        seen: Shapes (JSON) that many rows have, with which the expression may take less time.
     """
     fields = _format(format, None).shape(columns)
+    if known := [json.loads(shape) for shape in seen]:
+        from .messages.parts import json_shape
+
+        for name in [name for name, sql in fields.items() if sql == json_shape(name)]:
+            fields[name] = json_shape(name, sorted({shape[name] for shape in known if shape[name] is not None}))
     listed = ", ".join(f"{identifier(name)}: {sql}" for name, sql in fields.items())
     return f"{{{listed}}}"
 

@@ -34,7 +34,7 @@ from .msswift_rows import (
     target_of,
 )
 from .msswift_turns import TOOL_ROLES, Conversation, are_tools, read_conversation
-from .unified import is_file, path_shape
+from .unified import is_file, path_shape, tokens_shape
 
 TASKS = ("sft", "grpo", "dpo", "kto", "pretrain")
 
@@ -214,9 +214,8 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
     sides = {name for name in columns if name.startswith("rejected_")}
     is_text = sides == {"rejected_response"} and columns["rejected_response"] == "VARCHAR"
     whole = bool(sides) and not (is_text and columns.get("messages", "").replace('"', "") in MESSAGES_TYPES)
-    tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"
     called = f"WHEN m.role IN ({', '.join(map(quote, TOOL_ROLES))}) THEN m.content"
-    content = f"CASE {called} WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
+    content = f"CASE {called} ELSE {tokens_shape('m.content', _ANY_TAG)} END"
     found = {}
     for name, type_ in columns.items():
         is_read = name.startswith("rejected_") or name in _READ or target_of(name, columns) is not None

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from ....shards.store.sql import identifier
 from ..findings import Finding, Problem, finding
 from ..msswift_rows import KINDS, MODEL_TOKEN, TAG_ANY_CASE
-from ..unified import is_file, path_shape
+from ..unified import is_file, path_shape, tokens_shape
 from .dataset_info import Entry, read_entry
 from .problems import PROBLEMS
 
@@ -216,8 +216,7 @@ def detect_task(rows: object) -> None:
 
 def text_shape(text: str) -> str:
     """SQL for what the rules look at in a text: its tags and the tokens of models."""
-    tags = f"array_to_string(regexp_extract_all({text}, '{_ANY_TAG}'), '')"
-    return f"CASE WHEN contains({text}, '<') THEN {tags} WHEN {text} IS NOT NULL THEN '' END"
+    return tokens_shape(text, _ANY_TAG)
 
 
 def turns_shape(column: str) -> str:
