@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,10 +225,6 @@ def check_where(expression: str, *, flag: str = "--where") -> str:
 
     with session() as connection:
         row = first_row(connection, "SELECT json_serialize_sql($1)", [f"SELECT {expression}"])
-        nondeterministic = connection.execute(
-            "SELECT DISTINCT function_name FROM duckdb_functions() "
-            "WHERE function_type IN ('scalar', 'macro') AND stability <> 'CONSISTENT'"
-        ).fetchall()
     tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error") or len(tree.get("statements", [])) != 1:
         said = str(tree.get("error_message", ""))
@@ -243,7 +240,8 @@ def check_where(expression: str, *, flag: str = "--where") -> str:
             f"{flag} {expression!r} must be one expression without subqueries or table functions.",
             hint="select the ids with `triptych query` and annotate them, then filter on the annotation",
         )
-    for function in sorted(_functions(node["select_list"]) & {str(name) for (name,) in nondeterministic}):
+    called = _functions(node["select_list"])
+    for function in sorted(called & _nondeterministic() if called else ()):
         raise UsageError(
             f"{flag} {expression!r}: {function} is not deterministic, so the selection could not be reproduced.",
             hint="for a reproducible part of the samples: hash(id) % 10 = 0",
@@ -265,6 +263,17 @@ def where_errors(where: str | None, *, flag: str = "--where") -> Iterator[None]:
             f"{flag} {where!r}: {first_line(error)}",
             hint='columns: triptych query "describe samples"',
         ) from error
+
+
+@lru_cache(maxsize=1)
+def _nondeterministic() -> frozenset[str]:
+    """The functions whose result is not a function of their arguments; listing all takes as long as a small query."""
+    with session() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'macro') AND stability <> 'CONSISTENT'"
+        ).fetchall()
+    return frozenset(str(name) for (name,) in rows)
 
 
 def _is_bare_expression(node: dict[str, Any]) -> bool:

@@ -38,11 +38,19 @@ _LENGTH = "coalesce(audio.duration, video.duration, 'infinity'::DOUBLE)"
 _ANNOTATED_SPLIT = f"coalesce({ASSIGNED_SPLIT}, split)"
 
 
+def twice_sql(samples: str = "samples") -> str:
+    """Return the SELECT of the hashes of media that several samples of a relation have: `first`."""
+    return (
+        f"SELECT hash({_FIRST}) AS first FROM {samples} WHERE {_FIRST} IS NOT NULL GROUP BY first HAVING count(*) > 1"
+    )
+
+
 def repeats_sql(
     samples: str = "samples",
     *,
     roles: CardRoles | None = None,
     split: str = _ANNOTATED_SPLIT,
+    twice: str | None = None,
 ) -> str:
     """Return the SELECT of the repeats among the samples of a relation.
 
@@ -51,15 +59,13 @@ def repeats_sql(
     Args:
         roles: The roles of splits on the cards.
         split: SQL for the split of a sample.
-
+        twice: The relation of `twice_sql`, if it is known.
     """
     held_out = ", ".join(map(quote, HELD_OUT))
     assigned = ASSIGNED_SPLIT if split == _ANNOTATED_SPLIT else "NULL"
     role = effective_role_sql(roles or {}, assigned=assigned, split=split)
     return f"""(
-        WITH twice AS (
-            SELECT hash({_FIRST}) AS first FROM {samples} WHERE {_FIRST} IS NOT NULL GROUP BY first HAVING count(*) > 1
-        ), keyed AS (
+        WITH twice AS ({twice_sql(samples) if twice is None else f"FROM {twice}"}), keyed AS (
             SELECT id, dataset, concat_ws('/', dataset, {split}) AS place, md5_number({_MEDIA}) AS media,
                    md5_number({_SOUND}) AS sound, start_s, end_s, channel, question,
                    coalesce(start_s, 0) AS starts, coalesce(end_s, {_LENGTH}) AS ends,

@@ -20,7 +20,7 @@ SHOWN_ROWS = 100
 
 def validate_file(
     format: Annotated[str, typer.Argument(help=f"{', '.join(FORMATS)}.")],
-    file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet; of webdataset also a tar shard.")],
     task: Annotated[
         str | None, typer.Option(help="sft, grpo, dpo, kto or pretrain; default: detected from the rows.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...trainers.retrieval.options import RetrieveOptions
 from ...trainers.runs.options import TrainOptions
 from .. import completion, output
@@ -55,8 +55,8 @@ def _show(found: RetrieveResult) -> None:
     )  # fmt: skip
     silent = sum(not clip.terms and clip.error is None for clip in found.clips)
     output.say(
-        f"{len(found.clips):,} recordings, {found.glossary:,} terms searched; {silent:,} recordings with no term at a "
-        f"cosine of {found.threshold:g} or more"
+        f"{amount(len(found.clips), 'recording')}, {amount(found.glossary, 'term')} searched; "
+        f"{amount(silent, 'recording')} with no term at a cosine of {found.threshold:g} or more"
     )
     for clip in found.clips:
         if clip.error is not None:
@@ -92,11 +92,12 @@ def _show_training(found: ContrastiveResult) -> None:
 
     measured = "".join(f", {count:,} of {role}" for role, count in found.measured.items())
     output.say(
-        f"{found.export}: {found.clips:,} clips to train on ({found.clips_without_term:,} without a term){measured}; "
-        f"{found.glossary:,} terms, {found.unseen:,} of them only tested; {found.steps:,} steps"
+        f"{found.export}: {amount(found.clips, 'clip')} to train on ({found.clips_without_term:,} without a term)"
+        f"{measured}; {amount(found.glossary, 'term')}, {found.unseen:,} of them only tested; "
+        f"{amount(found.steps, 'step')}"
     )
     for reason, count in sorted(found.left_out.items()):
-        output.say(f"  {count:,} clips left out: {reason}")
+        output.say(f"  {amount(count, 'clip')} left out: {reason}")
     if found.preflight is not None:
         _show_preflight(found.preflight)
     for role, scores in (found.scores or {}).items():

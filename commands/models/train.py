@@ -181,7 +181,8 @@ def export(
 
 def _show_merged(made: Merged) -> None:
     equality = made.equality
-    output.say(f"{made.folder}: {made.checkpoint} for {made.layout}, {made.changed:,} weights changed, {made.format}")
+    changed = amount(made.changed, "weight")
+    output.say(f"{made.folder}: {made.checkpoint} for {made.layout}, {changed} changed, {made.format}")
     output.say(
         f"  logits as those of base and checkpoint to {equality.difference:.1e} of the largest (allowed "
         f"{equality.tolerance:.0e}, computed in {equality.computed_in}); {made.format} itself costs "

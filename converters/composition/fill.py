@@ -1,8 +1,9 @@
 """Compose until every sample that is taken has a row.
 
 Whether a sample has a row is known when its row is made: its span cannot be cut, or it has no answer. It is then no
-candidate, and the choice is made again without it, so that the result is the choice among the samples with rows. Rows
-are made of the taken samples only; if that does not come to an end soon, once of all.
+candidate, and the choice is made again without it, so that the result is the choice among the samples with rows. Of a
+sample that has fewer rows than were to be made of it, the others count no more. Rows are made of the taken samples
+only; if that does not come to an end soon, once of all.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _WITHOUT = """
     INSERT INTO without_row SELECT DISTINCT key, NULL FROM ({}) ANTI JOIN without_row USING (key)"""
 _SAMPLES = "SELECT md5_number(_sample) AS key FROM rows GROUP BY _sample HAVING NOT bool_or(_outcome IS NULL)"
 _ROWS = f"SELECT {KEY} AS key FROM rows WHERE _outcome IS NOT NULL"
+_FEWER = """
+    SELECT key, n // coalesce(copies, 1) AS n
+    FROM (SELECT md5_number(_sample) AS key, count(*) AS n FROM rows WHERE _outcome IS NULL GROUP BY key)
+    LEFT JOIN copies USING (key)"""
+"""The rows that a sample has in fact; a sample that is repeated has all of them each time."""
 
 
 def fill(
@@ -94,8 +100,12 @@ def _count_tokens(
 
 
 def _learn(connection: duckdb.DuckDBPyConnection, *, expanded: bool) -> int:
-    """Note the samples without a row that were not known; returns their number."""
+    """Note the samples without a row, or with fewer rows, that were not known; returns their number."""
     known = first_row(connection, "SELECT count(*) FROM without_row") or (0,)
     connection.execute(_WITHOUT.format(_SAMPLES if expanded else _ROWS))
     now = first_row(connection, "SELECT count(*) FROM without_row") or (0,)
-    return int(now[0]) - int(known[0])
+    fewer: tuple[int, ...] = (0,)
+    if expanded:
+        counts = f"UPDATE part_counts p SET parts = f.n FROM ({_FEWER}) f WHERE p.key = f.key AND p.parts <> f.n"
+        fewer = first_row(connection, counts) or (0,)
+    return int(now[0]) - int(known[0]) + int(fewer[0])

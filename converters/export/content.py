@@ -49,7 +49,8 @@ def read_content(connection: duckdb.DuckDBPyConnection) -> RowContent:
     extra = connection.execute("""
         SELECT name, count(*) FROM (SELECT unnest(_extra_left_out) AS name FROM rows WHERE _outcome IS NULL)
         GROUP BY name ORDER BY count(*) DESC, name""").fetchall()
-    found.update(dict(extra[:_NAMES]))
+    for name, count in extra[:_NAMES]:
+        found.update(dict.fromkeys(names(0, [name]), count))
     if extra[_NAMES:]:
         found[f"{len(extra) - _NAMES:,} more"] = sum(count for _, count in extra[_NAMES:])
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))

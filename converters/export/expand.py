@@ -15,7 +15,7 @@ by the id of its row, so such a row is not made (`row_id_taken`), and the sample
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import TYPE_CHECKING
 
 from ...shards.store.sql import first_row, quote
@@ -23,6 +23,8 @@ from ..composition.compose import create_tables
 from ..composition.options import Composition
 from ..row_options import PROMPT_LANGUAGES
 from ..views import View, ViewOptions
+from ..views.left_out import CONVERSATION
+from ..views.prepare import create_prompts
 from ..views.prompts import SILENT, tasks_answered_by
 from ..views.statement import reads
 
@@ -43,14 +45,15 @@ def extended(name: str) -> str:
 def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
     """The expansions of a request, in the order in which they apply."""
     found: list[Expansion] = []
+    read = reads(view, options.task)
     if options.captions == "all":
-        found.append(_each_caption)
-    if options.task == "kto" and "label" in reads(view, options.task):
+        found.append(lambda connection, relation: _each_caption(relation, read, options))
+    if options.task == "kto" and "label" in read:
         found.append(_each_side)
     if (own := view.expand) is not None:
         found.append(lambda connection, relation: own(connection, relation, options))
     if options.prompts_per_sample > 1:
-        found.append(lambda connection, relation: _each_prompt(relation, options))
+        found.append(lambda connection, relation: _each_prompt(connection, relation, options))
     return found
 
 
@@ -113,33 +116,47 @@ def _each_copy(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
               FROM {relation} r LEFT JOIN copies k ON k.key = md5_number(r.id))"""
 
 
-def _each_caption(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+def _is_answered_by_captions(read: Set[str], options: ViewOptions) -> str:
+    """SQL: a row that is made of the sample says one of its captions. A conversation has its own answer, and so has a
+    pair that states the chosen one: its rows would all be the same."""
+    if not read & CONVERSATION:
+        return "true"
+    if options.task == "pretrain":
+        return "NOT coalesce(len(messages) = 1 AND messages[1].role = 'assistant', false)"
+    return "NOT has_turns(messages)" + (" AND not_blank(chosen) IS NULL" if options.takes_pairs else "")
+
+
+def _each_caption(relation: str, read: Set[str], options: ViewOptions) -> str:
     """One row for each description of a sample whose task is to describe: its text, if it is none of the captions, and
     its captions, none of them twice. The first has the sample's own id, so that versions with one caption and with all
-    can be compared."""
+    can be compared. A description that is the rejected answer of a pair is as good as any other: there is no pair."""
     tasks = ", ".join(map(quote, tasks_answered_by("captions")))
     described = (
-        f"CASE WHEN effective_task IN ({tasks}) THEN list_filter(list_concat([text], captions), "
-        "lambda c: not_blank(c) IS NOT NULL) END"
+        f"CASE WHEN effective_task IN ({tasks}) AND {_is_answered_by_captions(read, options)} "
+        "THEN list_filter(list_concat([text], captions), lambda c: not_blank(c) IS NOT NULL) END"
     )
+    said = "[fold_spaces(x) FOR x IN _all]"
+    rejected = f"list_contains({said}, fold_spaces(rejected))" if options.takes_pairs else "false"
     return f"""
         SELECT * EXCLUDE (_said, _n, _all)
-               REPLACE (CASE WHEN _said IS NULL THEN text END AS text,
+               REPLACE (CASE WHEN {rejected} THEN 'same_answers' ELSE part_outcome END AS part_outcome,
+                        CASE WHEN _said IS NULL THEN text END AS text,
                         CASE WHEN _said IS NULL THEN captions ELSE [_said] END AS captions,
                         {extended("CASE WHEN _n > 1 THEN 'caption' || _n END")} AS part)
         FROM (SELECT *, _all[_n] AS _said FROM (
             SELECT *, unnest(CASE WHEN len(_all) > 0 THEN range(1, len(_all) + 1) ELSE [1] END) AS _n FROM (
-                SELECT * REPLACE (list_filter(_all, lambda c, i: list_position(_all, c) = i) AS _all)
+                SELECT * REPLACE (list_filter(_all, lambda c, i: list_position({said}, fold_spaces(c)) = i) AS _all)
                 FROM (SELECT *, {described} AS _all FROM {relation}))))"""
 
 
-def _each_prompt(relation: str, options: ViewOptions) -> str:
+def _each_prompt(connection: duckdb.DuckDBPyConnection, relation: str, options: ViewOptions) -> str:
     """So many rows of a sample, each with another phrasing of its prompt, or as many as there are phrasings. The first
     has the sample's own id and the phrasing that it has where a sample has one row. A conversation has its own words.
 
     The bank of a sample is the one that `prepared` takes. The macros of a request's options exist on one connection
     only, and media is cut on another.
     """
+    create_prompts(connection, "prompt_banks")
     mixed = SILENT if options.modality == "video" else "audio" if options.av == "sound-only" else "mixed"
     known = ", ".join(map(quote, PROMPT_LANGUAGES))
     own = f"CASE WHEN base_language IN ({known}) THEN base_language ELSE 'en' END"

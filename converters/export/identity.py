@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound, UsageError, did_you_mean
 from ...shards.budgets import FORMULAS
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _READ = ("samples", "verdicts", "annotations", "runs")
 _KEYED_TABLES = ("samples", "verdicts", "annotations", "checks")
+_FEW_ROWS, _FEW_BYTES = 5_000, 8 << 20
+"""Of the files of `samples`: what DuckDB holds of them beside the rows that are made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class StoreSnapshot:
             for name in TABLE_NAMES
         }
         with duckdb.connect(":memory:") as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")  # of its cursors, too, which media is cut by
             annotated = bool(tables["annotations"].file_uris())
             make_views(connection, view_statements(tables.__getitem__, annotated=annotated, names=_READ, until=until))
             yield cls(store, tables, connection)
@@ -74,11 +76,25 @@ class StoreSnapshot:
         partitions = {f"dataset={dataset}" for dataset in datasets}
         return sorted(str(file) for file in files if not partitions or file.parent.name in partitions)
 
+    def has_few_samples(self, datasets: Sequence[str]) -> bool:
+        """Whether the samples of these datasets (default: all) are so few that they can be held as a table."""
+        read = [file for file in self.sample_files() if not datasets or file["partition.dataset"] in datasets]
+        counted = all(file["num_records"] is not None for file in read)
+        return (
+            counted
+            and sum(file["num_records"] for file in read) <= _FEW_ROWS
+            and sum(file["size_bytes"] for file in read) <= _FEW_BYTES
+        )
+
+    def sample_files(self) -> list[dict[str, Any]]:
+        """What the log says of the files of `samples`: `partition.dataset`, `num_records`, `size_bytes`."""
+        files = self.tables["samples"].get_add_actions(flatten=True)
+        return list(files.select(["partition.dataset", "num_records", "size_bytes"]).to_struct_array().to_pylist())
+
 
 def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
     """Raise an error if the store is empty or does not contain a requested dataset."""
-    rows = snapshot.connection.execute("SELECT DISTINCT dataset FROM samples ORDER BY 1").fetchall()
-    known = [str(dataset) for (dataset,) in rows]
+    known = sorted({str(file["partition.dataset"]) for file in snapshot.sample_files() if file["num_records"] != 0})
     if not known:
         raise ProblemsFound(
             f"The store {snapshot.store.root} contains no samples.",

@@ -18,14 +18,25 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.exports.jsonl import LOSS_COLUMNS, sparse_columns, write_jsonl
+from ...shards.exports.jsonl import LOSS_COLUMNS, WrittenRows, sparse_columns, write_jsonl
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.elements.json_texts import json_texts_as_parts, mixed_tests
 from ..views.left_out import left_out_columns
-from ..views.prepare import CALLS_TOOLS, EMPTIABLE, TOOLS, WITH_LOSS, create_macros, with_prepared
+from ..views.prepare import (
+    CALLS_TOOLS,
+    EMPTIABLE,
+    NOT_UPPER,
+    READ_KEYS,
+    TOOLS,
+    WITH_LOSS,
+    create_macros,
+    create_prompts,
+    with_prepared,
+)
+from ..views.sql.fold import entry_of
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
@@ -35,6 +46,10 @@ if TYPE_CHECKING:
 
 KEPT = "FROM rows WHERE _outcome IS NULL"
 """The samples that have a row."""
+_MESSAGES = ("messages", "prompt", "completion", "chosen", "rejected")
+"""Columns of messages: where no tool is called they hold texts alone, and no number."""
+_FIRST = 1000
+"""Rows whose shapes are taken for those of most, in an export of many times more."""
 _EXTRA_KEYS = 20
 """For so many keys of `extra` a file starts with rows that have them: a loader then expects any."""
 
@@ -85,7 +100,7 @@ def make_rows(
     """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
 
     Args:
-        placed: The statement of `place_media`.
+        placed: The SELECT of `place_media`.
         expanded: Whether a sample may have several rows.
 
     Raises:
@@ -99,41 +114,51 @@ def make_rows(
     if expanded:
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
-    types = {} if view.built_in else _described(connection, request, statement)
-    outcome, empty = _with_outcome(view, statement, types), _empty(connection, with_loss=WITH_LOSS in placed)
-    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty)
-    macros = create_macros(connection, request.options, sql)
+    types = {} if view.built_in else _described(connection, request, statement, placed)
+    outcome, empty = _with_outcome(view, statement, types), empty_columns(connection, placed)
+    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty, samples=placed)
+    create_prompts(connection, sql)
+    macros = create_macros(connection, request.options, sql, with_loss=WITH_LOSS in placed)
     file = folder / "rows.parquet"
     rows = f"read_parquet({quote(str(file))})"
     with sql_errors(view):
-        connection.execute(
+        made = connection.execute(
             f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
-        )
+        ).fetchone()
     if view.built_in:
         # Parquet has all the types that these views use: binding their statement once more would tell the same.
         types = _own_types(connection.execute(f"DESCRIBE FROM {rows}").fetchall())
-        rows = _finite(connection, types, rows)
+        texts = _MESSAGES if empty.issuperset(TOOLS) else ()
+        rows = _finite(connection, {name: type_ for name, type_ in types.items() if name not in texts}, rows)
     else:
         found = f"SELECT _invalid_skip, id FROM {rows} WHERE _invalid_skip IS NOT NULL ORDER BY id LIMIT 1"
         if (row := first_row(connection, found)) is not None:
             check_skip(view, str(row[0]), row[1])
     if view.format is not None:
-        rows = _refuse(connection, request, types, rows)
+        rows = _refuse(connection, request, types, rows, many=made is not None and made[0] > 50 * _FIRST)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
     optional = [name for name in view.optional_columns if name in types]
     return Rows(types, media_columns(view, types), optional, [*macros, sql], rows, expanded)
 
 
-def _empty(connection: duckdb.DuckDBPyConnection, *, with_loss: bool) -> frozenset[str]:
-    """The columns of the sample of which no row to be made has a value.
+def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozenset[str]:
+    """The columns of the sample of which no row to be made has a value, as `with_prepared` takes them.
 
     Messages with fields of loss have a type of their own, which holds for samples that have no row, too.
+
+    Args:
+        placed: The SELECT of `place_media`.
     """
     counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
-    found = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
-    if "messages" in found or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
-        found.update(TOOLS)
-    return frozenset(found - {"messages"} if with_loss else found)
+    empty = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
+    if "messages" in empty or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
+        empty.update(TOOLS)
+    known = f"SELECT DISTINCT k FROM (SELECT unnest(map_keys(extra)) AS k FROM parts) WHERE k IN {READ_KEYS}"
+    present = {key for (key,) in connection.execute(known).fetchall()}
+    empty.update(entry_of("extra", key) for key in READ_KEYS if key not in present)
+    if NOT_UPPER in placed:
+        empty.add("upper")
+    return frozenset(empty - {"messages"} if WITH_LOSS in placed else empty)
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -167,11 +192,13 @@ def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: 
     return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
 
-def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
+def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str, placed: str) -> dict[str, str]:
     """The columns of a user's view and their types, checked before any row is made."""
     view = request.view
-    create_macros(connection, request.options, with_prepared(statement, request.options, decide=False))
-    described = describe(connection, view, statement, request.options)
+    sql = with_prepared(statement, request.options, decide=False)
+    create_prompts(connection, sql)
+    create_macros(connection, request.options, sql, with_loss=WITH_LOSS in placed)
+    described = describe(connection, view, statement, request.options, samples=placed)
     check_types(view, described)
     types = _own_types(described.items())
     _check_media(view, types, media_columns(view, types))
@@ -232,10 +259,14 @@ def _foreign_sql(types: dict[str, str], media: Collection[str]) -> str:
     return f"CASE WHEN {' OR '.join(tests) or 'false'} THEN 'refused_foreign_path' END"
 
 
-def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: dict[str, str], rows: str) -> str:
+def _refuse(
+    connection: duckdb.DuckDBPyConnection, request: Request, columns: dict[str, str], rows: str, *, many: bool
+) -> str:
     """`rows` with an outcome for the rows that the consumer would drop."""
     assert request.view.format is not None
     shape = shape_sql(request.view.format, columns)
+    if many and "JSON" in columns.values():
+        shape = shape_sql(request.view.format, columns, _frequent(connection, shape, rows))
     shapes = connection.execute(f"""
         SELECT to_json(shape)::VARCHAR FROM (SELECT DISTINCT {shape} AS shape FROM {rows} WHERE _outcome IS NULL)
         """).fetchall()
@@ -253,8 +284,23 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
     return f"(SELECT * REPLACE (coalesce(_outcome, reason) AS _outcome) FROM {rows} LEFT JOIN refused USING (id))"
 
 
-def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
-    """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
+def _frequent(connection: duckdb.DuckDBPyConnection, shape: str, rows: str) -> list[str]:
+    """The shapes (JSON) that most of the first rows have."""
+    first = f"SELECT {shape} AS shape FROM {rows} WHERE _outcome IS NULL LIMIT {_FIRST}"
+    found = connection.execute(
+        f"SELECT to_json(shape)::VARCHAR FROM ({first}) GROUP BY shape HAVING count(*) > {_FIRST // 10} ORDER BY ALL"
+    )
+    return [str(text) for (text,) in found.fetchall()]
+
+
+def render(
+    connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path
+) -> tuple[str, WrittenRows]:
+    """Write data.parquet in order, then data.jsonl from it; return the SQL, and the sums of the latter.
+
+    Args:
+        used: Counted columns with values.
+    """
     order = _order_sql(request)
     if request.view.arrange is not None:
         order = request.view.arrange(order)
@@ -276,8 +322,8 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     parquet = folder / "data.parquet"
     with sql_errors(request.view):
         connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
-        write_jsonl(connection, parquet, folder / "data.jsonl")
-    return ordered
+        written = write_jsonl(connection, parquet, folder / "data.jsonl", media_root=request.media_root)
+    return ordered, written
 
 
 def _order_sql(request: Request) -> str:

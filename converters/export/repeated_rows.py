@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...shards.split_roles import card_roles, read_corpora
 from ...shards.store.sql import first_row, quote
-from ...validators.repeats import repeats_sql
+from ...validators.repeats import repeats_sql, twice_sql
 from ...validators.rules import RuleSet
 
 if TYPE_CHECKING:
@@ -56,10 +56,13 @@ def read_repeats(
         rules: The rules of each dataset.
         expanded: Whether a sample may have several rows.
     """
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE media_twice AS {twice_sql()}")
+    if first_row(connection, "SELECT 1 FROM media_twice LIMIT 1") is None:
+        return RepeatedRows()
     roles = card_roles(read_corpora(connection))
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT * FROM {repeats_sql(roles=roles)}
+        SELECT * FROM {repeats_sql(roles=roles, twice="media_twice")}
         SEMI JOIN (SELECT {"_sample" if expanded else "id"} AS id FROM rows WHERE _outcome IS NULL) USING (id)""")
     rows, undecided, first = first_row(connection, f"""
         SELECT count(*), count(*) FILTER (v.id IS NOT NULL AND NOT list_contains(v.reasons, {quote(_OVERLAP)})),

@@ -19,7 +19,7 @@ from ...shards.query import where_errors
 from ...shards.split_roles import ROLES, card_roles, effective_role_sql, is_held_out, read_corpora
 from ...shards.store.annotations import DECIDING_KEYS, changed_sql
 from ...shards.store.sql import first_row, quote
-from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, WITH_LOSS, turn_macro
+from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, NOT_UPPER, WITH_LOSS, loss_macros
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,21 +90,21 @@ def place_media(
     media_root: str,
     changed: bool = False,
 ) -> str:
-    """Create `samples_with_paths` over `parts`; return the statement.
+    """The SELECT of `samples_with_paths` over `parts`; creates the macros that it calls.
 
     The tables `derived` (of `media/plan.py`) and `missing` (path) must exist; they may be empty.
 
     Args:
         changed: Whether sound was changed: rows then say what they sound like now.
     """
-    upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
+    upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))}) AS upper" if facts.upper else NOT_UPPER
     messages = messages_sql(connection)
-    sql = f"""
-        {turn_macro(with_loss=messages == WITH_LOSS)}
-        CREATE OR REPLACE VIEW samples_with_paths AS
+    if messages == WITH_LOSS:
+        connection.execute(loss_macros())
+    return f"""
         SELECT c.* EXCLUDE (filtered, left_out, in_split, in_where, held_out, verdict, changed, role, part_outcome)
                    REPLACE ({messages} AS messages{_CHANGED if changed else ""}),
-               {upper} AS upper, {_SOUND} AS sound, {_facts("frames", "frames")}, {_facts("rate", "sample_rate")},
+               {upper}, {_SOUND} AS sound, {_facts("frames", "frames")}, {_facts("rate", "sample_rate")},
                {_facts("channels", "channels")},
                {_paths("image", media_root)} AS image_paths,
                {_paths("video", media_root)} AS video_paths,
@@ -114,8 +114,6 @@ def place_media(
                     ELSE coalesce(part_outcome, d.reason) END AS _outcome,
                verdict AS _verdict, changed AS _changed, held_out AS _held_out
         FROM parts c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id"""
-    connection.execute(sql)
-    return sql.strip()
 
 
 _MOVED = (
@@ -157,7 +155,9 @@ def messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
     return "messages" if first_row(connection, keys) is None else WITH_LOSS
 
 
-def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> str:
+def choose(
+    connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts, few: bool = False
+) -> str:
     """Create the view `chosen`: the samples of the selected datasets, with `filtered` and `held_out` for each.
 
     `filtered` ones have no row; `left_out` is null unless `leave_out` says why.
@@ -165,6 +165,10 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
     Returns the statement.
 
     The macros of views must exist.
+
+    Args:
+        few: Whether the samples can be held as a table. Every statement over a view binds it anew, with all that is
+            under it, which takes longer than reading some thousand samples.
     """
     in_datasets = _datasets_sql(selection.datasets)
     split = _splits_sql(selection.splits)
@@ -176,7 +180,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
         budget = f", {sample_budget_sql()} AS budget"
     where = f"({selection.where}\n)" if selection.where else "true"
     sql = f"""
-        CREATE OR REPLACE VIEW candidates AS
+        CREATE OR REPLACE {"TABLE" if few else "VIEW"} candidates AS
         SELECT *, NOT (in_split AND in_where) AS filtered, role IN ('validation', 'test') AS held_out
         FROM (
             SELECT *, coalesce({split}, false) AS in_split, coalesce({where}, false) AS in_where

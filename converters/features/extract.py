@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...shards.engine.engine import map_parts
 from ...shards.exports.versions import PARQUET
 from ...shards.media.fence import fenced
-from ...shards.media.sound import resampled, sound_from
+from ...shards.media.sound import heard, sound_from
 from ...shards.media.streams import MediaError, open_media
 from ...shards.store.sql import quote
 from .extractors import EXTRACTORS, RATE
@@ -126,7 +126,7 @@ def _heard(path: Path) -> Floats:
 
     with open_media(path) as container:
         _, frames = sound_from(container)
-        blocks = [block[:, 0] for block in resampled(frames, form="flt", layout="mono", rate=RATE)]
+        blocks = list(heard(frames, RATE))
     return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
 
 

@@ -69,7 +69,7 @@ VIEWS: dict[str, View] = {
         trained_model=msswift.trained_model,
     ),
     "nemo": _built_in("nemo", write_files=nemo.write_files),
-    "kaldi": _built_in("kaldi", write_files=kaldi.write_files),
+    "kaldi": _built_in("kaldi", write_files=kaldi.write_files, choose=kaldi.refuse_merged_speakers),
     "lhotse": _built_in("lhotse", write_files=lhotse.write_files),
     "webdataset": _built_in("webdataset", write_files=webdataset.write_files, embeds_media=True),
     "hf": _built_in("hf", write_files=hf.write_files, embeds_media=True),

@@ -15,7 +15,19 @@ from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .left_out import left_out_columns, names
-from .prepare import EMPTIABLE, MESSAGE_KEYS, OUTSIDE, TOOLS, WITH_LOSS, connect, macros_of, turn_macro, with_prepared
+from .prepare import (
+    EMPTIABLE,
+    MESSAGE_KEYS,
+    NOT_UPPER,
+    READ_KEYS,
+    SELECTING,
+    TOOLS,
+    WITH_LOSS,
+    connect,
+    macros_called,
+    with_prepared,
+)
+from .sql.fold import entry_of
 from .statement import describe, row_statement, sql_errors
 from .terms.chunk_type import CHUNK
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
@@ -65,8 +77,8 @@ class RowMaker:
         self._rows = row_statement(view, options.task, account)
         self._made = ""
         self._statement = ""
-        self._connection = connect(options, *OUTSIDE)
-        self._macros: set[str] = set()
+        self._connection = connect(options, *SELECTING)
+        self._macros: dict[str, str] = {}
 
     def __enter__(self) -> RowMaker:
         return self
@@ -96,6 +108,8 @@ class RowMaker:
         with_loss = "messages" in used and any('"loss' in _message_keys(sample) for sample in samples)
         if any(turn["role"].startswith("tool_") for sample in samples for turn in sample.get("messages") or ()):
             used.update(TOOLS)
+        extras = {key for sample in samples for key in sample.get("extra") or ()}
+        used.update(entry_of("extra", key) for key in extras.intersection(READ_KEYS))
         self._make(frozenset(used), types, with_loss=with_loss)
         self._connection.unregister("batch")
         result = self._connection.execute(self._statement)
@@ -139,28 +153,28 @@ class RowMaker:
             self._columns = (used, with_loss)
 
     def _show(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
-        """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
+        """Make the statement over the batch; columns without values are constant nulls, which cost nothing."""
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
-        empty = frozenset((*EMPTIABLE, *TOOLS)) - used
-        self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty)
-        self._connection.execute(turn_macro(with_loss=with_loss))
-        called = [self._made]
-        if not self._view.built_in:
-            called.append(with_prepared(self._rows, self._options, decide=False))  # it is described, below
-        for macro in macros_of(self._options).statements(called, temporary=True):
-            if macro not in self._macros:
-                self._connection.execute(macro)
-                self._macros.add(macro)
-        self._connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW samples_with_paths AS
+        keys = (entry_of("extra", key) for key in READ_KEYS)
+        empty = frozenset((*EMPTIABLE, *TOOLS, *keys, "upper")) - used
+        samples = f"""
             SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,
                    task_of(task, question, answer, modality, messages) AS effective_task,
                    language_of(language) AS base_language, split AS effective_split, audio.frames AS audio_frames,
-                   audio.sample_rate AS audio_rate, audio.channels AS audio_channels, false AS upper,
+                   audio.sample_rate AS audio_rate, audio.channels AS audio_channels, {NOT_UPPER},
                    {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part, NULL::{_CHUNK} AS chunk
-            FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
+            FROM (SELECT {", ".join(columns)}, _position FROM batch)"""
+        self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty, samples=samples)
+        called = [self._made, WITH_LOSS] if with_loss else [self._made]
+        if not self._view.built_in:
+            called.append(with_prepared(self._rows, self._options, decide=False))  # it is described, below
+        for macro in macros_called(self._options, *called, with_loss=with_loss, temporary=True):
+            name = macro.partition("(")[0]
+            if self._macros.get(name) != macro:
+                self._connection.execute(macro)
+                self._macros[name] = macro
         if not self._view.built_in:  # its types and its errors are unknown before it is described
-            check_types(self._view, describe(self._connection, self._view, self._rows, self._options))
+            check_types(self._view, describe(self._connection, self._view, self._rows, self._options, samples=samples))
 
     def _reading(self, described: Mapping[str, str]) -> str:
         """The statement that reads `made`, whose columns have these types."""

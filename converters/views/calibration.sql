@@ -1,5 +1,5 @@
 -- name: calibration
--- revision: 3
+-- revision: 4
 -- order: hash
 -- text: clean
 -- format: calibration

@@ -1,5 +1,5 @@
 -- name: conversation
--- revision: 3
+-- revision: 4
 -- order: hash
 -- text: clean
 -- format: conversation-qwen2-audio

@@ -1,5 +1,5 @@
 -- name: cot
--- revision: 3
+-- revision: 4
 -- options: structure
 -- order: hash
 -- text: raw

@@ -1,5 +1,5 @@
 -- name: cot
--- revision: 3
+-- revision: 4
 -- options: structure
 -- order: hash
 -- text: raw
@@ -21,7 +21,7 @@ SELECT id,
        last_question(turns) AS question,
        chain_of(thought) AS cot,
        response_of(solution) AS answer,
-       nullif(choices, []) AS choices,
+       nullif(answered_choices(messages, choices, upper), []) AS choices,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns

@@ -1,4 +1,5 @@
 -- name: croissant
+-- revision: 2
 -- order: id
 -- text: raw
 -- format: unified

@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 3
+-- revision: 4
 -- order: id
 -- text: raw
 -- format: evaluation-chat

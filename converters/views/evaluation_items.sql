@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 3
+-- revision: 4
 -- order: id
 -- text: raw
 -- format: evaluation-items
@@ -13,7 +13,7 @@
 SELECT id,
        audio_paths[1] AS audio_path,
        coalesce(not_blank(as_requested(question, upper)), last_question(turns)) AS question,
-       coalesce(choices, []) AS choices,
+       coalesce(CASE WHEN reference IS NULL THEN answered_choices(messages, choices, upper) ELSE choices END, []) AS choices,
        coalesce(reference, solution) AS answer,
        coalesce(item_modality, CASE WHEN is_benchmark_labels(labels) THEN labels[1] END) AS modality,
        coalesce(item_category, CASE WHEN is_benchmark_labels(labels) THEN labels[2] END) AS category,

@@ -1,5 +1,5 @@
 -- name: features
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: features
@@ -19,7 +19,7 @@ SELECT id,
        nullif(speaker, '') AS speaker,
        nullif(as_requested(question, upper), '') AS question,
        nullif(as_requested(answer, upper), '') AS answer,
-       nullif(choices, []) AS choices,
+       nullif(requested_choices(choices, upper), []) AS choices,
        nullif(captions, []) AS captions,
        nullif(labels, []) AS labels,
        CASE WHEN no_sound IS NOT NULL THEN no_sound

@@ -20,8 +20,10 @@ FIELDS = (
 )  # fmt: skip
 """Columns of the sample with content, in the order of the bits of `_left_out`."""
 
-_LISTS = ("choices", "captions", "labels", "messages", "words", "phones")
-_CONVERSATION = frozenset({"turns", "prompt", "solution"})
+_TEXTS = ("choices", "captions", "labels")
+_LISTS = (*_TEXTS, "messages", "words", "phones")
+CONVERSATION = frozenset({"turns", "prompt", "solution"})
+"""What a view reads whose rows ask and answer."""
 _PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target", "text": "text"}
 _EXTRA_ELEMENTS = {
     "tools": ("tools",), "objects": ("objects",), "loss_channel": ("channel",), "turns": (MESSAGE_KEYS,),
@@ -35,6 +37,8 @@ _TRAINER_FIELDS = frozenset(
 )  # fmt: skip
 _ORIGIN = ("language", "target_language", "speaker", "words", "phones")
 """Those of `FIELDS` that describe a sample; what a model learns of it stays the same without them."""
+_SAID_OTHERWISE = {"phoneme": frozenset({"text"})}
+"""Fields of `FIELDS` that rows of a view say in another form: a transcript by its phones."""
 _TRAINER_PREFIXES = ("messages.", "rejected_", "positive_", "negative_", "teacher_")
 
 
@@ -63,7 +67,8 @@ def told(left_out: Mapping[str, int], view: str, options: ViewOptions, *, own: C
     where = f"{view} --task {options.task}" if options.task else view
     for name, count in left_out.items():
         dropped = name == "reasoning" and options.reasoning == "drop"
-        if (_is_learned(name) and not dropped) or name in own:
+        is_said = name in _SAID_OTHERWISE.get(view, ())
+        if (_is_learned(name) and not dropped and not is_said) or name in own:
             yield f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
 
 
@@ -75,30 +80,40 @@ def _is_learned(name: str) -> bool:
 
 def _lost(field: str, read: set[str], options: ViewOptions) -> str:
     """SQL: the sample has the field, and nothing that the view reads was made from it."""
-    if field == "reasoning" and read & _CONVERSATION:
+    if field == "reasoning" and read & CONVERSATION:
         if options.takes_pairs and options.reasoning == "think":
             last = "turns[len(turns)].content"
             return (
-                f"(reasoning <> '' AND NOT coalesce(contains(lower({last}), lower(reasoning)), false)) OR "
+                "(not_blank(reasoning) IS NOT NULL "
+                f"AND NOT coalesce(contains(lower({last}), lower(reasoning)), false)) OR "
                 f"((thought IS NOT NULL OR has_thought(rejected)) AND NOT coalesce(has_thought({last}), false))"
             )
-        kept = options.reasoning == "think" and options.task not in ("grpo", "pretrain")
-        return "false" if kept or (options.reasoning == "column" and "thought" in read) else "thought IS NOT NULL"
+        if options.task == "pretrain":
+            taken_out = "" if options.reasoning == "think" else " OR thought IS NOT NULL"
+            return f"not_blank(reasoning) IS NOT NULL{taken_out}"
+        kept = options.reasoning == "think" and options.task != "grpo"
+        if kept or (options.reasoning == "column" and "thought" in read):
+            return "_other_thought"
+        return "thought IS NOT NULL"
     if field == "language" and "base_language" in read:
         return "false"
-    has = f"len({field}) > 0" if field in _LISTS else f"{field} <> ''"
+    has = f"not_blank({field}) IS NOT NULL"
+    if field in _TEXTS:
+        has = f"len({field}) > 0 AND len([1 FOR x IN {field} IF not_blank(x) IS NOT NULL]) > 0"
+    elif field in _LISTS:
+        has = f"len({field}) > 0"
     kept_if = list(_kept_if(field, read, options))
     return " AND ".join([has, *(f"NOT coalesce({test}, false)" for test in kept_if)])
 
 
 def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
-    one = " AND len(captions) = 1" if field == "captions" else ""
+    one = " AND len([1 FOR x IN captions IF not_blank(x) IS NOT NULL]) = 1" if field == "captions" else ""
     if "description" in read:
         yield f"_description_field = '{field}'{one}"
-    if not read & _CONVERSATION:
+    if not read & CONVERSATION:
         return
     if options.takes_pairs and field == "chosen":
-        yield "_answer_field = 'chosen' OR chosen = turns[len(turns)].content"
+        yield "true"
     if field == "rejected" and read & {"rejected_answer", "label"}:
         yield "true"
     if field == "labels" and "label" in read:
@@ -106,20 +121,22 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
     if field == "labels" and "dimension" in read:
         yield "len(labels) = 1 AND dimension = dimension_named(labels[1])"
     if field == "messages":
-        yield "true" if options.task != "pretrain" else "len(messages) = 1"
+        yield "true" if options.task != "pretrain" else "len(messages) = 1 AND messages[1].role = 'assistant'"
         return
     template = None if options.user_template is None else prompts.check_template(options.user_template)
     if template is not None and field in template:
         yield "NOT has_turns(messages)"
     if field in _PROMPT_FIELDS and (template is None or "prompt" in template):
         yield f"NOT has_turns(messages) AND list_contains(_prompt_fields, '{_PROMPT_FIELDS[field]}')"
+    if field == "answer" and options.task == "grpo":
+        yield "has_turns(messages)"
     if field in prompts.ANSWER_FIELDS:
         asked = "NOT has_turns(messages) AND " if options.task != "pretrain" else ""
         yield f"{asked}_answer_field = '{field}'{one}"
     if field not in _LISTS:
         yield f"contains(_conversation, {field})"
     elif field != "words" and field != "phones":
-        unsaid = f"list_filter({field}, lambda x: NOT contains(_conversation, x))"
+        unsaid = f"list_filter({field}, lambda x: not_blank(x) IS NOT NULL AND NOT contains(_conversation, x))"
         yield f"has_turns(messages) AND len({unsaid}) = 0"
 
 

@@ -1,5 +1,5 @@
 -- name: llamafactory
--- revision: 1
+-- revision: 2
 -- tasks: kto
 -- order: hash
 -- text: clean

@@ -1,5 +1,5 @@
 -- name: llamafactory
--- revision: 3
+-- revision: 4
 -- order: hash
 -- text: clean
 -- format: llamafactory-ranking

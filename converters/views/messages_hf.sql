@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 3
+-- revision: 4
 -- order: hash
 -- text: clean
 -- format: messages-hf

@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 4
+-- revision: 5
 -- tasks: sft, completion, grpo, dpo, kto
 -- order: hash
 -- text: clean

@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 8
+-- revision: 9
 -- tasks: sft, grpo, dpo, kto, pretrain
 -- order: hash
 -- text: clean
@@ -26,13 +26,13 @@ SELECT id,
        solution,
        effective_task AS task,
        nullif(language, '') AS language,
-       CASE WHEN len(choices) > 0 THEN choices END AS choices,
+       nullif(answered_choices(messages, choices, upper), []) AS choices,
        rejected_answer AS rejected_response,
        label,
        tools,
        objects,
        loss_channel AS channel,
-       CASE WHEN chosen_reasoning() = 'column' THEN thought END AS reasoning,
+       CASE WHEN chosen_reasoning() = 'column' THEN thought ELSE NULL::VARCHAR END AS reasoning,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns

@@ -1,5 +1,5 @@
 -- name: preference
--- revision: 3
+-- revision: 4
 -- options: dimension, pairs, quota
 -- order: hash
 -- text: clean

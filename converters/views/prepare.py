@@ -9,6 +9,7 @@ nobody needs it, which takes longer than making the rows of a thousand samples.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from importlib import resources
@@ -24,21 +25,31 @@ from ..row_options import PROMPT_LANGUAGES
 from . import prompts
 from .base import ViewOptions
 from .elements.macros import Macros
-from .sql.prune import prune
+from .sql.fold import entry_of
+from .sql.prune import prune, put_constants
 from .sql.syntax import SETTINGS, Tree, column_names, parsed, select_of, written
 
 if TYPE_CHECKING:
     import duckdb
 
 PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
-OUTSIDE = ("task_of", "language_of", "has_turns", "not_blank", "prompt_modality", "given_label", "with_loss_keys")
-"""The macros that statements before `prepared` call: they select samples and make several rows of one."""
+SELECTING = ("task_of", "language_of")
+"""The macros that statements before `prepared` call to select samples."""
+EXPANDING = ("has_turns", "not_blank", "fold_spaces", "prompt_modality", "given_label")
+"""Those that they call to make several rows of one sample, and to compose."""
 EMPTIABLE = (
     "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",
     "labels", "messages", "chosen", "rejected", "words", "phones",
 )  # fmt: skip
 """Columns of which many datasets have no value: what would be made of them is left out of statements. `extra` is none
 of them: DuckDB forgets the type of what it reads from JSON that is null."""
+NOT_UPPER = "false AS upper"
+"""SQL of `upper` if no corpus is all upper case."""
+READ_KEYS = (
+    "label", "kto_tag", "dimension", "tools", "objects", "channel", "reference", "evaluation_prompt", "modality",
+    "category", "sub-category", "gender", "message_keys",
+)  # fmt: skip
+"""The keys of `extra` that views read."""
 TOOLS = ("tool_turns", "no_tools")
 """Columns of `prepared` that are null if no conversation calls a tool."""
 CALLS_TOOLS = "len([1 FOR m IN messages IF m.role IN ('tool_call', 'tool_response')]) > 0"
@@ -56,6 +67,11 @@ _SHAREGPT_ROLE = """CASE m.role WHEN 'user' THEN 'human' WHEN 'assistant' THEN '
                    THEN 'function_call' WHEN 'tool_response' THEN 'observation' ELSE m.role END"""
 _SHAREGPT_TURN = f"'from': {_SHAREGPT_ROLE}, 'value': m.content"
 _WITH_LOSS_TURN = f"{_SHAREGPT_TURN}, 'loss': m.loss, 'loss_scale': m.loss_scale"
+
+
+def loss_macros() -> str:
+    """The macros that `WITH_LOSS` calls."""
+    return "\n".join(macros_of(ViewOptions()).statements([WITH_LOSS]))
 
 
 def turn_macro(*, with_loss: bool = False) -> str:
@@ -140,24 +156,37 @@ def _macros(options: tuple[tuple[str, str], ...]) -> Macros:
 
 
 def create_macros(
-    connection: duckdb.DuckDBPyConnection, options: ViewOptions, *sql: str, temporary: bool = False
+    connection: duckdb.DuckDBPyConnection, options: ViewOptions, *sql: str, with_loss: bool = False
 ) -> list[str]:
     """Create the macros that these statements call, or all if none is given; return the statements that did it.
 
-    `sharegpt_turn`, which depends on the samples, must exist; it is created with all others only.
+    Args:
+        with_loss: Whether the messages of samples have the fields of `WITH_LOSS`.
     """
-    macros = macros_of(options)
-    made = macros.statements(sql, temporary=temporary) if sql else macros.all_statements(temporary=temporary)
-    statements = made if sql else [turn_macro(), *made]
+    statements = macros_called(options, *sql, with_loss=with_loss)
     connection.execute("\n".join(statements))
     return statements
 
 
-def create_prompts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables of prompts and answers that `prepared` is joined with."""
+def macros_called(options: ViewOptions, *sql: str, with_loss: bool = False, temporary: bool = False) -> list[str]:
+    """The statements of `create_macros`."""
+    macros = macros_of(options)
+    made = macros.statements(sql, temporary=temporary) if sql else macros.all_statements(temporary=temporary)
+    calls_turn = not sql or any("sharegpt_turn(" in each for each in (*sql, *made))
+    return [turn_macro(with_loss=with_loss), *made] if calls_turn else made
+
+
+def create_prompts(connection: duckdb.DuckDBPyConnection, *sql: str) -> None:
+    """Create the tables of prompts and answers that these statements read and that are not there; default: all.
+
+    A word counts as a table wherever it stands.
+    """
+    words = {word for text in sql for word in re.findall(r"\w+", text)}
     for name, table in prompts.tables().items():
+        if words and name not in words:
+            continue
         connection.register(f"{name}_arrow", table)
-        connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_arrow")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM {name}_arrow")
         connection.unregister(f"{name}_arrow")
 
 
@@ -169,13 +198,17 @@ def connect(options: ViewOptions, *sql: str) -> duckdb.DuckDBPyConnection:
     request, such as its macros, is temporary and belongs to the connection.
     """
     connection = lasting("views", SETTINGS, prepare=create_prompts).cursor()
-    connection.execute(turn_macro())
-    create_macros(connection, options, *sql, temporary=True)
+    connection.execute("\n".join(macros_called(options, *sql, temporary=True)))
     return connection
 
 
 def with_prepared(
-    select: str, options: ViewOptions, *, decide: bool = True, empty: frozenset[str] = frozenset()
+    select: str,
+    options: ViewOptions,
+    *,
+    decide: bool = True,
+    empty: frozenset[str] = frozenset(),
+    samples: str | None = None,
 ) -> str:
     """A SELECT over `prepared`, with `prepared` in front of it; the macros and the tables of prompts must exist.
 
@@ -185,9 +218,13 @@ def with_prepared(
 
     Args:
         decide: Whether what the options decide is decided in the SELECT too; that of a user stays as it is.
-        empty: Columns without a value in any row: `EMPTIABLE` and `TOOLS` have those that may be named.
+        empty: Columns without a value in any row: `EMPTIABLE` and `TOOLS` have those that may be named; entries of
+            `extra` that no row has (`entry_of`); and `upper` if it is false in every row.
+        samples: The SELECT of `samples_with_paths`, which is then part of the statement; default: it exists. A view
+            would be bound when it is created, and again here.
     """
-    return _with_prepared(select, macros_of(options), decide, empty)
+    sql = _with_prepared(select, macros_of(options), decide, empty)
+    return sql if samples is None else f"WITH samples_with_paths AS ({samples}\n), {sql.removeprefix('WITH ')}"
 
 
 @lru_cache(maxsize=64)
@@ -199,6 +236,10 @@ def _with_prepared(select: str, macros: Macros, decide: bool, empty: frozenset[s
     query: Tree = json.loads(_prepared())["statements"][0]["node"]
     if not _reads_all(outer):
         prune(query, column_names(outer), partial(macros.fold, columns=nulls))
+        constants = put_constants(query, nulls, macros.fold)
+        if decide:
+            outer = macros.fold(outer, constants)
+        prune(query, column_names(outer), lambda tree: tree)
     outer["cte_map"]["map"].insert(0, _as_layer("prepared", query))
     return written([outer])[0]
 
@@ -210,10 +251,11 @@ def _prepared() -> str:
 
 @lru_cache(maxsize=1)
 def _nulls() -> Mapping[str, Tree]:
-    """A null of its type for each column of `EMPTIABLE`; one that fits where it stands for `TOOLS`."""
+    """False for `upper`, nulls of their types for `EMPTIABLE`, and nulls that fit where they stand for the others."""
     types = {name: duckdb_type(SCHEMA.field(name).type) for name in EMPTIABLE} | dict.fromkeys(TOOLS, "VARCHAR")
-    items = ", ".join(f"NULL::{type_}" for type_ in types.values())
-    return dict(zip(types, select_of(f"SELECT {items}")["select_list"], strict=True))
+    types |= dict.fromkeys((entry_of("extra", key) for key in READ_KEYS), "VARCHAR")
+    items = ", ".join(["false", *(f"NULL::{type_}" for type_ in types.values())])
+    return dict(zip(("upper", *types), select_of(f"SELECT {items}")["select_list"], strict=True))
 
 
 def _as_layer(name: str, query: Tree) -> Tree:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from .base import View, ViewOptions
-from .prepare import create_macros, with_prepared
+from .prepare import create_macros, create_prompts, with_prepared
 from .sql.syntax import expressions, name_of, parsed, parser, select_of, written
 
 if TYPE_CHECKING:
@@ -56,8 +56,13 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
     Raises:
         UsageError: The view is invalid; the message says what is wrong, and where.
     """
-    node = json.loads(checked(view))["statements"][0]["node"]
-    excluded = _excluded(view, task)
+    with sql_errors(view):
+        return _row_statement(checked(view), frozenset(_excluded(view, task)), tuple(account.items()))
+
+
+@lru_cache(maxsize=64)
+def _row_statement(tree: str, excluded: frozenset[str], account: tuple[tuple[str, str], ...]) -> str:
+    node = json.loads(tree)["statements"][0]["node"]
     items = [item for item in node["select_list"] if name_of(item).lower() not in excluded]
     for item in items:
         if name_of(item).lower() == SKIP:
@@ -67,8 +72,7 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
         added[f"_{SKIP}"] = "NULL::VARCHAR"
     more = select_of("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()))
     node["select_list"] = [*items, *more["select_list"]]
-    with sql_errors(view):
-        return written([node])[0]
+    return written([node])[0]
 
 
 def columns_of(view: View, task: str | None) -> list[str]:
@@ -324,8 +328,18 @@ def sql_errors(view: View) -> Iterator[None]:
         raise UsageError(f"The view {view.name!r} fails: {str(error).strip().splitlines()[0]}", hint=hint) from error
 
 
-def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str, options: ViewOptions) -> dict[str, str]:
+def describe(
+    connection: duckdb.DuckDBPyConnection,
+    view: View,
+    statement: str,
+    options: ViewOptions,
+    *,
+    samples: str | None = None,
+) -> dict[str, str]:
     """The columns of a view's statement and their types.
+
+    Args:
+        samples: The SELECT of `samples_with_paths`; default: it exists.
 
     Raises:
         UsageError: The view's SQL does not bind.
@@ -334,13 +348,15 @@ def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str, 
 
     try:
         with sql_errors(view):
-            query = with_prepared(statement, options, decide=view.built_in)
+            query = with_prepared(statement, options, decide=view.built_in, samples=samples)
             described = connection.execute(f"DESCRIBE {query}").fetchall()
     except UsageError as error:
         if not isinstance(error.__cause__, duckdb.BinderException):
             raise
         create_macros(connection, options)
-        prepared = connection.execute(f"DESCRIBE {with_prepared('SELECT * FROM prepared', options)}").fetchall()
+        create_prompts(connection)
+        everything = with_prepared("SELECT * FROM prepared", options, samples=samples)
+        prepared = connection.execute(f"DESCRIBE {everything}").fetchall()
         columns = [str(name) for name, *_ in prepared if not str(name).startswith("_")]
         raise _explain_binding(error.__cause__, view, columns) from error
     return {str(name): str(type_) for name, type_, *_ in described}

@@ -1,5 +1,5 @@
 -- name: term-chunks
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: raw
 -- format: term-chunks

@@ -1,5 +1,5 @@
 -- name: unified
--- revision: 4
+-- revision: 5
 -- order: id
 -- text: raw
 -- format: unified

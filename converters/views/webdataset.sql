@@ -1,5 +1,5 @@
 -- name: webdataset
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: webdataset
@@ -25,7 +25,7 @@ SELECT id,
        nullif(speaker, '') AS speaker,
        nullif(as_requested(question, upper), '') AS question,
        nullif(as_requested(answer, upper), '') AS answer,
-       nullif(choices, []) AS choices,
+       nullif(requested_choices(choices, upper), []) AS choices,
        nullif(captions, []) AS captions,
        nullif(labels, []) AS labels,
        CASE WHEN cardinality(extra) > 0 THEN to_json(extra) END AS extra,

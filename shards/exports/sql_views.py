@@ -41,7 +41,6 @@ def create_export_views(
         shown: SQL of the store's root, where another machine will open the views; default: the root.
         named_in: A query: only the views that it names are made.
     """
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     facts, statements = [], {}
     for name, versions in _published(root):
         views = {}
@@ -52,21 +51,24 @@ def create_export_views(
         for view, number in views.items():
             if named_in is None or view in named_in:
                 statements[view] = _view_sql(root, view, name, number, shown)
-    _create(connection, statements)
     selected = ", ".join(f"col{n}::{type_} AS {name}" for n, (name, type_) in enumerate(_COLUMNS.items()))
     values = ", ".join(facts) or f"({', '.join(['NULL'] * len(_COLUMNS))})"
-    connection.execute(
+    listed = (
         f"CREATE OR REPLACE VIEW {SCHEMA}.versions AS "
         f"SELECT * FROM (SELECT {selected} FROM (VALUES {values})) WHERE reference IS NOT NULL"
     )
+    _create(connection, f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}; {listed}", statements)
 
 
-def _create(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) -> None:
-    """Create views by name, without those of damaged files, in one transaction: each alone would be written to disk."""
+def _create(connection: duckdb.DuckDBPyConnection, first: str, statements: dict[str, str]) -> None:
+    """Run the first statements, and create views by name, without those of damaged files, in one transaction: each
+    alone would be written to disk.
+    """
     import duckdb
 
-    while statements:
+    while True:
         connection.begin()
+        connection.execute(first)
         for view, sql in statements.items():
             try:
                 connection.execute(sql)

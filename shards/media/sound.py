@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ def resampled(frames: Iterator[Any], *, form: str, layout: str | None = None, ra
             resampler = av.AudioResampler(format=form, layout=layout, rate=rate)
         yield from _arrays(resampler, frame)
     yield from _arrays(resampler, None)
+
+
+def heard(frames: Iterator[Any], rate: int) -> Iterator[Any]:
+    """The samples of frames at one rate as models hear them: numbers, the mean of all channels.
+
+    FFmpeg's own mix is another: of two equal channels it makes one that is 1.41 times as loud, and of those of an array
+    of microphones it leaves one out, as that of a subwoofer.
+    """
+    for _, stretch in groupby(frames, key=lambda frame: frame.layout.name):
+        for block in resampled(stretch, form="flt", rate=rate):
+            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
 
 def flac_of(path: Path) -> tuple[bytes, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -11,16 +12,17 @@ import duckdb
 import pyarrow as pa
 from triptych.converters.export.expand import expand, expansions_of
 from triptych.converters.export.media.plan import DERIVED
-from triptych.converters.export.render import _empty
+from triptych.converters.export.render import empty_columns
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import View, ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
 from triptych.converters.views.prepare import (
-    OUTSIDE,
+    EXPANDING,
+    SELECTING,
     WITH_LOSS,
     create_macros,
     create_prompts,
-    macros_of,
+    macros_called,
     with_prepared,
 )
 from triptych.converters.views.statement import row_statement
@@ -48,19 +50,15 @@ def view_named(name: str) -> View:
 
 def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> dict[str, dict[str, Any] | str]:
     """The row of every sample by id, without null columns, or the reason why it has none: as `export` makes them."""
-    table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
-    (connection, created), facts = _database(options), CorpusFacts(upper=[UPPER])
-    connection.register("held", table)
-    connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
-    choose(connection, ExportFilter(), facts=facts)
-    expand(connection, expansions_of(view_named(view), options))
-    placed = place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+    connection, created = _database(options)
+    placed = place_samples(connection, samples, view, options)
     statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
-    query = with_prepared(statement, options, empty=_empty(connection, with_loss=WITH_LOSS in placed))
-    for macro in macros_of(options).statements([query]):
-        if macro not in created:
+    query = with_prepared(statement, options, empty=empty_columns(connection, placed), samples=placed)
+    for macro in macros_called(options, query, with_loss=WITH_LOSS in placed):
+        name = macro.partition("(")[0]
+        if created.get(name) != macro:
             connection.execute(macro)
-            created.add(macro)
+            created[name] = macro
     connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS {query}")
     relation = connection.sql("FROM made")
     as_json = [name for name, type_ in zip(relation.columns, relation.types, strict=True) if str(type_) == "JSON"]
@@ -75,19 +73,47 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     return found
 
 
+def place_samples(
+    connection: duckdb.DuckDBPyConnection, samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions
+) -> str:
+    """Lay down samples; returns the SELECT of `samples_with_paths`."""
+    table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
+    facts = CorpusFacts(upper=sorted({UPPER} & {str(s.get("dataset")) for s in samples}))
+    connection.register("held", table)
+    connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
+    choose(connection, ExportFilter(), facts=facts)
+    expand(connection, expansions_of(view_named(view), options))
+    return place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+
+
+@contextmanager
+def all_macros(options: ViewOptions) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection on which samples can be placed, and that has all macros and tables of prompts."""
+    with duckdb.connect(":memory:") as connection:
+        _create_tables(connection)
+        create_macros(connection, options)
+        create_prompts(connection)
+        yield connection
+
+
 @lru_cache(maxsize=32)
-def _database(options: ViewOptions) -> tuple[duckdb.DuckDBPyConnection, set[str]]:
+def _database(options: ViewOptions) -> tuple[duckdb.DuckDBPyConnection, dict[str, str]]:
     """What an export with these options has before it chooses samples: macros, prompts, and tables without rows; and
     the macros that it has."""
     connection = duckdb.connect(":memory:")
+    _create_tables(connection)
+    macros = create_macros(connection, options, *SELECTING, *EXPANDING)
+    created = {macro.partition("(")[0]: macro for macro in macros}
+    create_prompts(connection)
+    return connection, created
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)")
     connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
     connection.execute("CREATE TABLE missing (path VARCHAR)")
     connection.register("nothing_derived", DERIVED.empty_table())
     connection.execute("CREATE TABLE derived AS FROM nothing_derived")
-    created = set(create_macros(connection, options, *OUTSIDE))
-    create_prompts(connection)
-    return connection, created
 
 
 def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> list[dict[str, Any] | str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...shards.media.fence import fenced
-from ...shards.media.sound import resampled, sound_from
+from ...shards.media.sound import heard, sound_from
 from ...shards.media.streams import MediaError, open_media
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def sound_blocks(path: Path, rate: int) -> Iterator[Samples]:
     count = 0
     with fenced(path.name), open_media(path) as container:
         _, frames = sound_from(container)
-        for block in resampled(frames, form="flt", layout="mono", rate=rate):
-            samples = block[:, 0].astype(np.float32)
+        for block in heard(frames, rate):
+            samples = block.astype(np.float32)
             if not np.isfinite(samples).all():
                 raise MediaError("not_finite", f"{path.name} has samples that are NaN or infinite")
             count += len(samples)

@@ -46,14 +46,18 @@ DETECT_FROM_ROWS = 100
 
 class RowValidator(Protocol):
     """Validates the rows of one file, in order. If it has `begin(path)`, that is called first and yields findings of
-    the whole file: of what stands beside it."""
+    the whole file: of what stands beside it; if it has `end()`, that is called last: of what no row has."""
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
 
 
 class Format(Protocol):
-    """The members of a format's module."""
+    """The members of a format's module.
+
+    A format with files of another kind has their `SUFFIXES` as well, and `examine(path)`, which yields the findings of
+    one by the number of the row, and with None those of the whole file.
+    """
 
     TASKS: tuple[str, ...]
     PROBLEMS: dict[str, Problem]
@@ -74,7 +78,7 @@ FORMATS = modules(
         "nemo": "toolkits.nemo",
         "kaldi": "toolkits.kaldi",
         "lhotse": "toolkits.lhotse",
-        "webdataset": "toolkits.embedded",
+        "webdataset": "toolkits.webdataset",
         "hf": "toolkits.embedded",
         "cot-messages": "cot.cot_messages",
         "cot-json": "cot.cot_json",
@@ -123,7 +127,7 @@ def summarise_file(path: Path, format: str, *, task: str | None = None, files: b
     return summary
 
 
-def shape_sql(format: str, columns: Mapping[str, str]) -> str:
+def shape_sql(format: str, columns: Mapping[str, str], seen: Collection[str] = ()) -> str:
     """Return a DuckDB expression for a row's shape: a struct of everything that the format's rules look at.
 
     Rows of the same shape have the same findings, apart from values. The shape does not cover missing files or
@@ -131,8 +135,14 @@ def shape_sql(format: str, columns: Mapping[str, str]) -> str:
 
     Args:
         columns: Column name -> DuckDB type, of the relation.
+        seen: Shapes (JSON) that many rows have, with which the expression may take less time.
     """
     fields = _format(format, None).shape(columns)
+    if known := [json.loads(shape) for shape in seen]:
+        from .messages.parts import json_shape
+
+        for name in [name for name, sql in fields.items() if sql == json_shape(name)]:
+            fields[name] = json_shape(name, sorted({shape[name] for shape in known if shape[name] is not None}))
     listed = ", ".join(f"{identifier(name)}: {sql}" for name, sql in fields.items())
     return f"{{{listed}}}"
 
@@ -164,6 +174,9 @@ def _examine(
     path: Path, module: Any, task: str | None, files: bool, summary: Summary
 ) -> Iterator[tuple[int | None, list[Finding]]]:
     """Yield every row's number and findings; at the end, with the number None, those of the whole file."""
+    if path.is_file() and path.name.lower().endswith(getattr(module, "SUFFIXES", ())):
+        yield from module.examine(path)
+        return
     rows = read_rows(path)
     if task is None:
         first = list(itertools.islice(rows, DETECT_FROM_ROWS))
@@ -180,6 +193,8 @@ def _examine(
             continue
         ids.add(number, row.get("id"))
         yield number, list(validator.check(number, row))
+    if hasattr(validator, "end"):
+        yield None, list(validator.end())
     repeated = ids.repeated(path, module.PROBLEMS)
     if repeated:
         yield None, repeated

@@ -10,11 +10,12 @@ from importlib import resources
 from typing import Any
 
 from ..sql.fold import OPEN, fold, value_of
-from ..sql.syntax import Tree, expressions, select_of, written
+from ..sql.syntax import Tree, column_names, expressions, select_of, written
 
 SOURCE = resources.files(__package__).joinpath("macros.sql").read_text(encoding="utf-8")
 _CREATE = "CREATE OR REPLACE MACRO "
 _WORD = re.compile(r"\w+")
+_GIVEN = ("CONSTANT", "CAST", "COLUMN_REF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Macros:
         self._trees = {**_trees(), **dict(zip(options, items, strict=True))}
         self._parameters = {name: macro.parameters for name, macro in MACROS.items()} | dict.fromkeys(options, ())
         self._folded: dict[str, Tree] = {}
+        self._weights: dict[str, int] = {}
         self._callees: dict[str, list[str]] = {}
         self._written: dict[str, str] = {}
 
@@ -105,7 +107,7 @@ class Macros:
         return self._folded[name]
 
     def _called(self, call: Tree) -> Tree | None:
-        """What a call of a macro is, if that is a constant or one of its arguments."""
+        """What a call of a macro is, if constants decide any of it."""
         name = str(call["function_name"]).lower()
         if name not in self._trees:
             return None
@@ -113,11 +115,30 @@ class Macros:
         if value_of(body) is not OPEN:
             return body
         arguments = [each["expression"] for each in call["arguments"]]
-        if body["class"] != "COLUMN_REF" and all(value_of(each) is OPEN for each in arguments):
+        given = dict(zip(self._parameters[name], arguments, strict=True))
+        constants = {each: value for each, value in given.items() if value_of(value) is not OPEN}
+        decided: Tree = fold(body, self._called, constants) if constants else body
+        if value_of(decided) is not OPEN:
+            return decided
+        if decided["class"] == "COLUMN_REF" and len(decided["column_names"]) == 1:
+            argument: Tree = given[str(decided["column_names"][0])]
+            return argument
+        if name not in self._weights:
+            self._weights[name] = _weight(body)
+        if _weight(decided) == self._weights[name] or _lambda_names(decided) & column_names(arguments):
             return None
-        result: Tree = fold(body, self._called, dict(zip(self._parameters[name], arguments, strict=True)))
-        decided = value_of(result) is not OPEN or any({**result, "alias": ""} == {**a, "alias": ""} for a in arguments)
-        return result if decided else None
+        result: Tree = fold(decided, self._called, given)
+        return result
+
+
+def _weight(tree: Any) -> int:
+    """How many expressions a tree has that are computed."""
+    return sum(each["class"] not in _GIVEN for each in expressions(tree))
+
+
+def _lambda_names(tree: Any) -> set[str]:
+    """The names of the parameters of lambdas, which an argument put between them may not have."""
+    return {name for each in expressions(tree) if each["class"] == "LAMBDA" for name in column_names(each["lhs"])}
 
 
 def _functions(tree: Any) -> set[str]:

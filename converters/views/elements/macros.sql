@@ -60,8 +60,11 @@ CREATE OR REPLACE MACRO clean_text(t, upper) AS
 CREATE OR REPLACE MACRO as_requested(t, upper) AS
   CASE chosen_text() WHEN 'clean' THEN clean_text(t, upper) WHEN 'lower' THEN clean_text(t, true) ELSE t END;
 
--- Join a list to one text.
-CREATE OR REPLACE MACRO join_list(l) AS array_to_string(l, ', ');
+-- Join the texts of a list that are not blank to one; the first of them.
+CREATE OR REPLACE MACRO join_list(l) AS
+  CASE WHEN len(l) > 1 THEN array_to_string([x FOR x IN l IF not_blank(x) IS NOT NULL], ', ') ELSE l[1] END;
+CREATE OR REPLACE MACRO first_text(l) AS
+  CASE WHEN len(l) > 1 AND not_blank(l[1]) IS NULL THEN list_filter(l, lambda x: not_blank(x) IS NOT NULL)[1] ELSE l[1] END;
 
 -- The primary subtag of a language: `zh` for `zh-HK`, `zh_CN` and `cmn`; empty if there is no language.
 CREATE OR REPLACE MACRO primary_subtag(l) AS split_part(replace(lower(coalesce(l, '')), '_', '-'), '-', 1);
@@ -110,11 +113,16 @@ CREATE OR REPLACE MACRO without_thought(t) AS
        THEN not_blank(trimmed(regexp_replace(without_blocks(t), '(?is)^.*</think>|<think>.*$', '', 'g')))
        ELSE t END;
 
--- An answer with its reasoning where the request wants it: in front of it, or not in it.
+-- An answer with its reasoning where the request wants it: in front of it, or not in it. What an answer thinks itself
+-- goes first; an empty `<think></think>` is no reasoning.
 CREATE OR REPLACE MACRO with_reasoning(answer, reasoning) AS
   CASE WHEN chosen_reasoning() <> 'think' THEN without_thought(answer)
-       WHEN has_thought(answer) OR not_blank(reasoning) IS NULL THEN answer
-       ELSE '<think>' || reasoning || '</think>' || answer END;
+       WHEN thought_of(answer) IS NOT NULL OR not_blank(reasoning) IS NULL THEN answer
+       ELSE '<think>' || reasoning || '</think>' || without_thought(answer) END;
+-- Whether an answer thinks itself, and something else than the field of its reasoning says.
+CREATE OR REPLACE MACRO has_other_thought(answer, reasoning) AS
+  not_blank(reasoning) IS NOT NULL AND has_thought(answer)
+  AND NOT coalesce(contains(fold_spaces(thought_of(answer)), fold_spaces(reasoning)), true);
 
 -- A chain of thought: its sections in order, each in its tags, or the whole text; null if its tags do not fit together.
 CREATE OR REPLACE MACRO count_matches(t, pattern) AS len(regexp_extract_all(t, pattern));
@@ -209,8 +217,14 @@ CREATE OR REPLACE MACRO any_field_contains(names, fields, t) AS
 -- The answer field of a sample, by its name in `templates/prompts.yaml`; of several captions the first.
 CREATE OR REPLACE MACRO answer_field(name, text, translation, answer, captions, labels, speaker, phones) AS
   CASE name WHEN 'text' THEN text WHEN 'translation' THEN translation WHEN 'answer' THEN answer
-            WHEN 'captions' THEN captions[1] WHEN 'labels' THEN join_list(labels) WHEN 'speaker' THEN speaker
+            WHEN 'captions' THEN first_text(captions) WHEN 'labels' THEN join_list(labels) WHEN 'speaker' THEN speaker
             WHEN 'phones' THEN array_to_string([p.text FOR p IN phones], ' ') END;
+
+-- The options of a question as its answer is written; those of a conversation, whose answer is as it was given.
+CREATE OR REPLACE MACRO requested_choices(choices, upper) AS
+  CASE WHEN len(choices) > 0 AND chosen_text() <> 'raw' THEN [as_requested(c, upper) FOR c IN choices] ELSE choices END;
+CREATE OR REPLACE MACRO answered_choices(messages, choices, upper) AS
+  CASE WHEN has_turns(messages) THEN choices ELSE requested_choices(choices, upper) END;
 
 -- The options of a question, one per line below the introduction; empty if there are none.
 CREATE OR REPLACE MACRO choice_lines(choices, introduction) AS
@@ -254,12 +268,17 @@ CREATE OR REPLACE MACRO given_chosen(chosen) AS CASE WHEN takes_pairs() THEN not
 CREATE OR REPLACE MACRO is_rejected_side(rejected, extra, labels) AS
   chosen_task() = 'kto' AND not_blank(rejected) IS NOT NULL AND NOT given_label(extra, labels);
 
--- Why two answers are no pair; null if they are one.
-CREATE OR REPLACE MACRO no_pair_of(chosen, rejected) AS
+-- Why two answers are no pair; null if they are one. `captions`: those of a sample that is to be described, each of which
+-- is as good as the chosen one.
+CREATE OR REPLACE MACRO no_pair_of(chosen, rejected, captions, upper) AS
   CASE WHEN not_blank(rejected) IS NULL THEN 'no_rejected'
        WHEN fold_spaces(chosen) = fold_spaces(rejected) THEN 'same_answers'
+       WHEN len(captions) > 0 AND is_caption(without_thought(rejected), captions, upper) THEN 'same_answers'
        WHEN has_model_token(rejected) THEN 'model_token'
        WHEN has_tag(rejected) THEN 'tag_mismatch' END;
+
+CREATE OR REPLACE MACRO is_caption(t, captions, upper) AS
+  list_contains([fold_spaces(as_requested(c, upper)) FOR c IN captions], fold_spaces(as_requested(t, upper)));
 
 -- What the chosen side of a pair is better at: stated, else a label, else what the request says; null if they say nothing
 -- that is known, or two things.
@@ -277,7 +296,7 @@ CREATE OR REPLACE MACRO dimension_of(stated, labels) AS
 CREATE OR REPLACE MACRO pretraining_text(text, captions, labels, translation, answer, messages) AS
   CASE WHEN len(messages) = 1 AND messages[1].role = 'assistant' THEN messages[1].content
        WHEN not_blank(text) IS NOT NULL THEN text
-       WHEN not_blank(captions[1]) IS NOT NULL THEN captions[1]
+       WHEN not_blank(first_text(captions)) IS NOT NULL THEN first_text(captions)
        WHEN not_blank(answer) IS NOT NULL OR has_turns(messages) THEN NULL
        ELSE coalesce(not_blank(join_list(labels)), not_blank(translation)) END;
 
@@ -300,7 +319,8 @@ CREATE OR REPLACE MACRO read_objects(t) AS
 CREATE OR REPLACE MACRO objects_of(t) AS
   CASE WHEN t IS NOT NULL AND len(list_filter(flatten(read_objects(t).bbox), lambda x: x IS NULL)) = 0
              AND len(list_filter(read_objects(t).bbox, lambda box: box IS NULL OR len(box) NOT IN (2, 4))) = 0
-       THEN read_objects(t) END;
+       THEN read_objects(t)
+       ELSE NULL::STRUCT(ref VARCHAR[], bbox DOUBLE[][], bbox_type VARCHAR, image_id BIGINT[]) END;
 
 -- The name under which a trainer reports the loss of a row. Tables and manifests keep the channel of a recording under
 -- the same key: without a conversation, what `spans.channels_in` reads as a channel is one of the audio.

@@ -16,7 +16,7 @@
 --   no_pair          why there is no pair: no_rejected, same_answers, model_token, tag_mismatch; null if there is one
 --   dimension        what the chosen side is better at: factuality, instruction, safety, helpfulness; null if unknown
 --   solution         the answer without its reasoning; null if there is none
---   thought          the reasoning of the answer: the field, else what stands in `<think>`
+--   thought          the reasoning of the answer: what stands in its `<think>`, else the field
 --   turns            the whole conversation with its tags: a system turn if requested, user, assistant ...; messages
 --                    have `loss` and `loss_scale` too if any sample has them
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
@@ -42,23 +42,25 @@
 -- `prompt_of` is the id that they share.
 
 -- What is seen and heard of a video with sound, by `--av` and `--modality`: both, the video alone, or the sound alone.
-WITH samples_shown AS (
+WITH samples_alone AS (
+SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone,
+       chosen_modality() = 'video' AND modality = 'mixed' AND video_paths IS NOT NULL AS sight_alone
+FROM samples_with_paths
+),
+samples_shown AS (
+SELECT * REPLACE (CASE WHEN sound_alone THEN NULL ELSE video_paths END AS video_paths,
+                  CASE WHEN sight_alone THEN NULL ELSE audio_paths END AS audio_paths,
+                  CASE WHEN sound_alone THEN 'audio' WHEN sight_alone THEN 'video' ELSE modality END AS modality)
+FROM samples_alone
+),
+samples_tagged AS (
 SELECT * REPLACE (
          CASE WHEN has_turns(messages) AND sound IS NOT NULL
               THEN list_transform(messages, lambda m: struct_update(m, content :=
                      with_shown_tags(m.content, sound, sound_alone, sight_alone, audio_paths)))
               ELSE messages END AS messages,
          with_shown_tags(question, sound, sound_alone, sight_alone, audio_paths) AS question)
-FROM (
-  SELECT * REPLACE (CASE WHEN sound_alone THEN NULL ELSE video_paths END AS video_paths,
-                    CASE WHEN sight_alone THEN NULL ELSE audio_paths END AS audio_paths,
-                    CASE WHEN sound_alone THEN 'audio' WHEN sight_alone THEN 'video' ELSE modality END AS modality)
-  FROM (
-    SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone,
-           chosen_modality() = 'video' AND modality = 'mixed' AND video_paths IS NOT NULL AS sight_alone
-    FROM samples_with_paths
-  )
-)
+FROM samples_shown
 ),
 
 -- Add the entries of `templates/prompts.yaml`: a phrasing of the task's prompt; the answer fields; the name of the target
@@ -72,7 +74,7 @@ SELECT s.*,
        coalesce(target.name, target_language, '') AS target_name,
        phones_within(phones, start_s, end_s) AS own_phones,
        choice_introductions.introduction AS choice_introduction
-FROM samples_shown s
+FROM samples_tagged s
 LEFT JOIN prompt_banks bank
   ON bank.task = effective_task AND bank.modality = CASE WHEN sight_alone THEN 'silent' ELSE prompt_modality(s.modality) END
      AND bank.language = prompt_language(base_language)
@@ -93,7 +95,7 @@ SELECT *,
                                                    OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
             ELSE fill_template(prompt_pieces, MAP {
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
-              'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
+              'choices': choice_lines(requested_choices(choices, upper), choice_introduction)}) END AS task_prompt,
        compute_once(coalesce(
            not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones)),
            answer_field(second_field, text, translation, answer, captions, labels, speaker, own_phones))) AS raw_answer,
@@ -104,11 +106,23 @@ SELECT *,
          'captions': as_requested(join_list(captions), upper), 'labels': as_requested(join_list(labels), upper),
          'id': id, 'dataset': dataset, 'config': config, 'split': split, 'panel': panel, 'modality': modality,
          'task': effective_task, 'language': language, 'target_language': target_language, 'speaker': speaker} AS fields,
-       compute_once(coalesce(not_blank(text), not_blank(captions[1]), not_blank(answer), not_blank(join_list(labels)),
+       compute_once(coalesce(not_blank(text), not_blank(first_text(captions)), not_blank(answer), not_blank(join_list(labels)),
                              not_blank(translation),
-                             CASE WHEN messages[len(messages)].role = 'assistant' THEN messages[len(messages)].content END))
+                             CASE WHEN messages[len(messages)].role = 'assistant'
+                                  THEN not_blank(messages[len(messages)].content) END))
          AS raw_description
 FROM samples_with_prompts
+),
+
+-- Add the text of the answer as requested, in a layer of its own: `not_blank` would compute it three times.
+samples_with_texts AS (
+SELECT *,
+       compute_once(CASE WHEN chosen_task() = 'pretrain'
+                           THEN as_requested(
+                             pretraining_text(text, captions, labels, translation, answer, messages), upper)
+                         WHEN has_turns(messages) THEN coalesce(given_chosen(chosen), messages[len(messages)].content)
+                         ELSE as_requested(coalesce(given_chosen(chosen), raw_answer), upper) END) AS answer_text
+FROM samples_with_answers
 ),
 
 -- Add the prompt without tags, and the answer and its reasoning as given: in a conversation, the last turn takes
@@ -119,20 +133,14 @@ SELECT *,
        compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
                          WHEN task_prompt IS NULL AND len([1 FOR p IN user_template() IF p.field = 'prompt']) > 0 THEN NULL
                          ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
-       compute_once(CASE WHEN chosen_task() = 'pretrain'
-                           THEN not_blank(as_requested(
-                             pretraining_text(text, captions, labels, translation, answer, messages), upper))
-                         WHEN has_turns(messages)
-                           THEN coalesce(given_chosen(chosen), not_blank(messages[len(messages)].content))
-                         ELSE not_blank(as_requested(coalesce(given_chosen(chosen), raw_answer), upper))
-                    END) AS given_answer,
+       compute_once(not_blank(answer_text)) AS given_answer,
        CASE WHEN chosen_task() = 'pretrain' THEN NULL
             WHEN takes_pairs() AND chosen_reasoning() = 'think' AND NOT has_thought(rejected) THEN NULL
             WHEN has_turns(messages) THEN reasoning ELSE as_requested(reasoning, upper) END AS given_reasoning,
        CASE WHEN takes_pairs() THEN not_blank(CASE WHEN has_turns(messages) THEN rejected
                                                    ELSE as_requested(rejected, upper) END) END AS given_rejected,
-       CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
-FROM samples_with_answers
+       CASE WHEN has_turns(messages) THEN text_of_assistant(messages) ELSE NULL::VARCHAR END AS output_text
+FROM samples_with_texts
 ),
 
 -- Add the answer alone, which for rewards is the field `answer` if a conversation came with one; and the assistant turn.
@@ -156,10 +164,12 @@ FROM samples_with_solutions
 )
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
-                  raw_answer, raw_description, fields, given_answer, given_reasoning, given_rejected, given_turn, input_text,
-                  output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of, prompt_part),
-       not_blank(as_requested(raw_description, upper)) AS description,
-       coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
+                  raw_answer, raw_description, fields, answer_text, given_answer, given_reasoning, given_rejected,
+                  given_turn, input_text, output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of,
+                  prompt_part),
+       as_requested(raw_description, upper) AS description,
+       coalesce(thought_of(given_answer), not_blank(given_reasoning)) AS thought,
+       has_other_thought(given_answer, given_reasoning) AS _other_thought,
        -- One message, of the type of those of conversations, which may have fields of loss.
        CASE WHEN chosen_task() = 'pretrain'
             THEN list_concat(messages[:0],
@@ -199,7 +209,8 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
                               answered STRUCT(number BIGINT, name VARCHAR))[] END AS tool_turns,
        CASE WHEN has_turns(messages) AND has_tool_turns(messages) THEN no_tools_of(messages) ELSE NULL::VARCHAR END
          AS no_tools,
-       no_pair_of(given_turn, rejected_answer) AS no_pair,
+       no_pair_of(given_turn, rejected_answer, CASE WHEN NOT has_turns(messages) AND second_field = 'captions' THEN captions END,
+                  upper) AS no_pair,
        given_label(extra, CASE WHEN first_field IS DISTINCT FROM 'labels' THEN labels END) AS label,
        dimension_of(extra['dimension'], labels) AS dimension,
        not_blank(extra['tools']) AS tools,
@@ -219,17 +230,20 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN video_paths IS NULL OR (modality <> 'mixed' AND chosen_av() <> 'in-video') THEN NULL
             WHEN audio_paths IS NOT NULL THEN 'separate'
             WHEN sound = 'inside' THEN 'in-video' END AS _sound,
-       CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,
+       CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) ELSE NULL::VARCHAR END
+         AS _conversation,
        CASE WHEN chosen_task() = 'pretrain'
-            THEN CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions'
-                      WHEN len(labels) > 0 THEN 'labels' ELSE 'translation' END
+            THEN CASE WHEN not_blank(text) IS NOT NULL THEN 'text'
+                      WHEN not_blank(first_text(captions)) IS NOT NULL THEN 'captions'
+                      WHEN not_blank(join_list(labels)) IS NOT NULL THEN 'labels' ELSE 'translation' END
             WHEN takes_pairs() AND given_chosen(chosen) IS DISTINCT FROM raw_answer
                  AND given_chosen(chosen) IS NOT NULL THEN 'chosen'
-            WHEN coalesce(
-                   answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones), '') <> ''
+            WHEN not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones))
+                 IS NOT NULL
             THEN first_field ELSE second_field END AS _answer_field,
-       CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
-            WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
+       CASE WHEN not_blank(text) IS NOT NULL THEN 'text' WHEN not_blank(first_text(captions)) IS NOT NULL THEN 'captions'
+            WHEN not_blank(answer) IS NOT NULL THEN 'answer' WHEN not_blank(join_list(labels)) IS NOT NULL THEN 'labels'
+            WHEN not_blank(translation) IS NOT NULL THEN 'translation' END AS _description_field,
        CASE WHEN prompt_pieces IS NOT NULL AND chosen_task() IS DISTINCT FROM 'pretrain'
             THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
        could_leak() AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)

@@ -10,9 +10,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .syntax import Tree
+from ....shards.store.sql import quote
+from .syntax import INNER, LEAVES, Tree, column_names, name_of
 
-_INNER = (dict, list)
 OPEN = object()
 """The value of an expression that is no constant."""
 _COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -28,6 +28,8 @@ _OF_NULL = {
     "trim": "VARCHAR", "replace": "VARCHAR", "regexp_replace": "VARCHAR", "array_to_string": "VARCHAR",
 }  # fmt: skip
 """Functions that are null if their first argument is, and the type of what they give."""
+_OF_ITEMS = ("list_apply", "list_transform", "list_filter", "list_distinct")
+"""Functions of each item of a list: null if the list is."""
 
 
 def fold(tree: Any, called: Callable[[Tree], Tree | None], columns: Mapping[str, Tree] | None = None) -> Any:
@@ -35,23 +37,51 @@ def fold(tree: Any, called: Callable[[Tree], Tree | None], columns: Mapping[str,
 
     Args:
         called: What the call of a macro is, if that is a constant or one of its arguments.
-        columns: What stands for columns: a constant, or the argument of a macro.
+        columns: What stands for columns: a constant, or the argument of a macro; and for entries of columns that are
+            maps, by the names of `entry_of`.
     """
     if isinstance(tree, list):
         return [fold(each, called, columns) for each in tree]
     if not isinstance(tree, dict):
         return tree
+    if columns and tree.get("class") == "LAMBDA":  # its own names stand for no columns
+        columns = {name: each for name, each in columns.items() if name not in column_names(tree["lhs"])}
     # Most values are leaves: a call for each would take most of the time.
-    node = {key: fold(each, called, columns) if type(each) in _INNER else each for key, each in tree.items()}
+    node = {
+        key: fold(each, called, columns) if type(each) in INNER and each and key not in LEAVES else each
+        for key, each in tree.items()
+    }
     kind = node.get("class")
+    if "select_list" in node:
+        node["select_list"] = [_named(*each) for each in zip(tree["select_list"], node["select_list"], strict=True)]
     if kind == "FUNCTION":
         folded = called(node) or _function(node)
     elif kind == "COLUMN_REF":
         folded = (columns or {}).get(str(node["column_names"][0]).lower()) if len(node["column_names"]) == 1 else None
+    elif kind == "OPERATOR" and columns and (entry := _entry(node)) in columns:
+        folded = columns[entry]
     else:
         folded = rule(node) if (rule := _RULES.get(str(kind))) is not None else None
     # What a part of an expression is called is said where it stands: of `CASE ... END AS prompt`, `prompt` stays.
     return node if folded is None else {**folded, "alias": node.get("alias", "")}
+
+
+def _named(item: Tree, folded: Tree) -> Tree:
+    """A folded item of a SELECT, called what the column was that it stands for."""
+    return folded if name_of(folded) == name_of(item) else {**folded, "alias": name_of(item)}
+
+
+def entry_of(column: str, key: str) -> str:
+    """The name of an entry of a column that is a map: `extra['label']`."""
+    return f"{column}[{quote(key)}]"
+
+
+def _entry(node: Tree) -> str:
+    """The name of the entry that an expression reads; empty for any other expression."""
+    if node["type"] != "ARRAY_EXTRACT" or node["children"][0]["class"] != "COLUMN_REF":
+        return ""
+    names, key = node["children"][0]["column_names"], value_of(node["children"][1])
+    return entry_of(str(names[0]).lower(), key) if len(names) == 1 and isinstance(key, str) else ""
 
 
 def value_of(node: Mapping[str, Any]) -> Any:
@@ -67,7 +97,11 @@ def value_of(node: Mapping[str, Any]) -> Any:
             case "STRING":
                 return str(node["literal"]["text"])
         return OPEN
-    return None if node["class"] == "CAST" and value_of(node["child"]) is None else OPEN
+    if node["class"] != "CAST":
+        return OPEN
+    if (value := value_of(node["child"])) is None:
+        return None
+    return value if type(value) is int and node["type_expr"].get("type_name") == "BIGINT" else OPEN
 
 
 _NULL: Tree = {"class": "CONSTANT", "type": "VALUE_CONSTANT", "literal": {"kind": "NULL_LITERAL"}}
@@ -83,10 +117,30 @@ def _null(type_: str) -> Tree:
 
 
 def _function(node: Tree) -> Tree | None:
-    type_ = _OF_NULL.get(str(node["function_name"]).lower())
-    if type_ is None or not node["arguments"] or value_of(node["arguments"][0]["expression"]) is not None:
+    name, arguments = str(node["function_name"]).lower(), [each["expression"] for each in node["arguments"]]
+    if not arguments:
         return None
-    return _null(type_)
+    if name == "+" and len(arguments) == 2:
+        return next((arguments[1 - n] for n, each in enumerate(arguments) if _is_zero(each)), None)
+    if name in _OF_NULL:
+        return _null(_OF_NULL[name]) if _is_null_list(arguments[0]) else None
+    if name in ("list_filter", "list_distinct"):
+        return arguments[0] if value_of(arguments[0]) is None else None
+    if name == "list_transform" and arguments[1].get("expr", {}).get("column_names") is not None:
+        same: bool = arguments[1]["expr"]["column_names"] == arguments[1]["lhs"].get("column_names")
+        return arguments[0] if same else None
+    return None
+
+
+def _is_zero(node: Tree) -> bool:
+    return type(value := value_of(node)) is int and value == 0 and node["class"] == "CONSTANT"
+
+
+def _is_null_list(node: Tree) -> bool:
+    """Whether an expression is null, or a list made of the items of one that is."""
+    if node["class"] == "FUNCTION" and str(node["function_name"]).lower() in _OF_ITEMS:
+        return _is_null_list(node["arguments"][0]["expression"])
+    return value_of(node) is None
 
 
 def _case(node: Tree) -> Tree | None:
@@ -98,13 +152,41 @@ def _case(node: Tree) -> Tree | None:
         if _is_never_true(check["when_expr"]):
             excluded.append(check["then_expr"])
         else:
-            checks.append(check)
+            checks.append({**check, "when_expr": _condition(check["when_expr"])})
     results = [*(check["then_expr"] for check in checks), last]
     if all(value_of(each) is None for each in results):
         return _typed_null([*results, *excluded])
-    if len(checks) == len(node["case_checks"]):
-        return None
+    if value_of(last) is None:
+        checks = _without_nulls(checks)
     return {**node, "case_checks": checks, "else_expr": last} if checks else last
+
+
+def _without_nulls(checks: list[Tree]) -> list[Tree]:
+    """The branches of a CASE whose ELSE is null without those that give the same: the last ones, and any if each is for
+    another value of one column."""
+    left = list(checks)
+    asked = [_asked(check["when_expr"]) for check in checks]
+    if all(asked) and len(set(asked)) == len(asked) and len({each[:-1] for each in asked}) == 1:
+        return [check for check in left if value_of(check["then_expr"]) is not None]
+    while left and value_of(left[-1]["then_expr"]) is None:
+        left.pop()
+    return left
+
+
+def _asked(condition: Tree) -> tuple[str, ...]:
+    """The column that a condition compares with a constant text, and that; empty for any other condition."""
+    if condition["type"] != "COMPARE_EQUAL" or condition["left"]["class"] != "COLUMN_REF":
+        return ()
+    text = value_of(condition["right"])
+    return (*condition["left"]["column_names"], text) if isinstance(text, str) else ()
+
+
+def _condition(node: Tree) -> Tree:
+    """A condition that is true where the given one is: what is null there may be false."""
+    if node["class"] != "CONJUNCTION":
+        return node
+    children = [_condition(each) for each in node["children"] if not _is_never_true(each)]
+    return children[0] if len(children) == 1 else {**node, "children": children}
 
 
 def _is_never_true(condition: Tree) -> bool:
@@ -130,6 +212,8 @@ def _conjunction(node: Tree) -> Tree | None:
     values = [value_of(each) for each in node["children"]]
     if any(value is decides for value in values):
         return _boolean(decides)
+    if all(value is None for value in values):
+        return _null("BOOLEAN")
     left = [each for each, value in zip(node["children"], values, strict=True) if value is not (not decides)]
     if not left:
         return _boolean(not decides)
@@ -175,7 +259,17 @@ def _operator(node: Tree) -> Tree | None:
             return _boolean(first in values[1:])
         case "ARRAY_EXTRACT" if first is None and _holds_texts(node["children"][0]):
             return _null("VARCHAR")
+        case "ARRAY_EXTRACT" if values[1] == 1:
+            return _only_item(node["children"][0])
     return None
+
+
+def _only_item(node: Tree) -> Tree | None:
+    """The item of a list of one that is written out."""
+    if node["class"] != "FUNCTION" or node["function_name"] != "list_value" or len(node["arguments"]) != 1:
+        return None
+    item: Tree = node["arguments"][0]["expression"]
+    return item
 
 
 def _coalesce(node: Tree, values: list[Any]) -> Tree | None:
@@ -184,6 +278,8 @@ def _coalesce(node: Tree, values: list[Any]) -> Tree | None:
     left: list[Tree] = [each for each in node["children"] if not _is_plain_null(each)]
     if len(left) == 1 or isinstance(value_of(left[0]), str | bool):
         return left[0]
+    if len(left) == 2 and value_of(left[0]) is None and type(value_of(left[1])) is int:
+        return {**left[0], "child": left[1]}  # a number of the type of the null
     return {**node, "children": left} if len(left) < len(values) else None
 
 

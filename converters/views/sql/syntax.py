@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SETTINGS: Mapping[str, str | bool | int] = {"threads": 1, "enable_external_access": "false"}
 """Of the process's own DuckDB for views: it reads no files."""
 Tree = dict[str, Any]
+INNER = (dict, list)
+LEAVES = ("literal", "qualified_name", "type_expr")
+"""Parts of expressions in which there are no others."""
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def expressions(tree: Any) -> Iterator[Tree]:
         if isinstance(each, dict):
             if "class" in each:
                 yield each
-            left += [value for value in each.values() if isinstance(value, dict | list)]
+            left += [value for key, value in each.items() if type(value) in INNER and value and key not in LEAVES]
         elif isinstance(each, list):
             left += each
 

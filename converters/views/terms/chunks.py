@@ -1,8 +1,9 @@
 """The chunks of one utterance: a term with its context, and parts that name no term.
 
 A chunk never leaves its utterance: an utterance that is a span of a recording has neighbours that may be of another
-split. Its text are the words that overlap it, also those that it cuts; it is never estimated from a sentence. Times of
-words count from the start of the file, those of a chunk's description from the start of the utterance.
+split. Its text are the words that overlap it, also those that it or its utterance cuts; it is never estimated from a
+sentence. Times of words count from the start of the file, those of a chunk's description from the start of the
+utterance.
 """
 
 from __future__ import annotations
@@ -25,11 +26,16 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word, in seconds from the start of the file."""
+    """One spoken word, in seconds from the start of the file.
+
+    Attributes:
+        is_whole: It lies within its utterance; of any other a part is heard, so that it makes no chunk of its own.
+    """
 
     text: str
     start: float
     end: float
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +80,15 @@ class Chunk:
 
 
 def words_of(items: Sequence[Mapping[str, Any]] | None, start: float, end: float) -> list[Word]:
-    """The spoken words of an alignment that lie within an utterance; silences and words without times are none."""
+    """The spoken words of an alignment that are heard in an utterance; silences and words without times are none."""
     found = []
     for item in items or ():
         text, first, last = item["text"], item["start_s"], item["end_s"]
         if text is None or first is None or last is None or text.strip().lower() in SILENCES or not plain(text):
             continue
-        if first >= start - _SLACK and last <= end + _SLACK and last > first:
-            found.append(Word(text, max(first, start), min(last, end)))
+        is_whole = first >= start - _SLACK and last <= end + _SLACK
+        if min(last, end) - max(first, start) > (0.0 if is_whole else _SLACK):
+            found.append(Word(text, max(first, start), min(last, end), is_whole))
     return sorted(found, key=lambda word: (word.start, word.end))
 
 
@@ -95,7 +102,7 @@ def chunks_of(
     """The chunks of an utterance, terms first; none if it names no term."""
     texts = [word.text for word in utterance.words]
     everywhere = phrases.all_in(texts)
-    found = phrases.longest_in(texts)
+    found = [match for match in phrases.longest_in(texts) if _is_whole(utterance, match)]
     chosen = list({match.label: match for match in reversed(found)}.values()) if first_only else found
     chunks = [
         _of_term(utterance, match, everywhere, number, context)
@@ -105,6 +112,10 @@ def chunks_of(
         wanted = max(1, int(len(chunks) * no_term_share))
         chunks += _without_terms(utterance, everywhere, wanted, context)
     return chunks
+
+
+def _is_whole(utterance: Utterance, match: Match) -> bool:
+    return all(word.is_whole for word in utterance.words[match.first : match.last + 1])
 
 
 def _of_term(utterance: Utterance, match: Match, everywhere: Sequence[Match], number: int, context: float) -> Chunk:
@@ -134,7 +145,7 @@ def _without_terms(utterance: Utterance, everywhere: Sequence[Match], wanted: in
             return
         room = high - low - 2 * context
         length = 2 * context + draw.uniform(NO_TERM_S[0], min(NO_TERM_S[1], room))
-        inside = [word for word in utterance.words if word.start >= low and word.end <= high]
+        inside = [word for word in utterance.words if word.is_whole and word.start >= low and word.end <= high]
         inside = [word for word in inside if word.end - word.start <= length]
         if room < NO_TERM_S[0] or not inside:
             continue

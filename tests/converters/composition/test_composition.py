@@ -18,7 +18,8 @@ Exported = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`big` of 20 talks and `small` of 6, in two languages; six of `big` have no text, so no row to train on."""
+    """`big` of 20 talks and `small` of 6, in two languages; six of `big` have no text, so no row to train on. The other
+    answer of every second one of `small` has no row."""
     folder = tmp_path_factory.mktemp("composition")
     place = folder / "store"
     for name, count, start in (("big", 20, 0), ("small", 6, 50)):
@@ -27,6 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row |= {"speaker": f"s{number % 4}", "language": "de" if number % 5 == 0 else "en"}
             row |= {"text": None} if name == "big" and number < 6 else {}
             row |= {"question": "What?", "answer": "<think>because</think>this"} if number % 2 else {}
+            row |= {"rejected": "a <video>" if number % 2 else "other"} if name == "small" else {}
         imported.bring_in(place, name, rows, folder)
     return place
 
@@ -82,6 +84,16 @@ def test_oversampling_repeats_rows_under_ids_of_their_own(export: Exported, stor
     assert "20 rows of 12 samples" in cli("export", "msswift", "--task", "sft", "--mix", "big=0.3,small=0.7",
                                           "--samples", "20", "--oversample", "--store", store).stdout  # fmt: skip
     check_accounts(store)
+
+
+def test_a_part_of_a_sample_that_has_no_row_is_not_counted(store: Path) -> None:
+    """Else fewer rows than asked for were taken, and the account said that they were all there."""
+    few = triptych.export("msswift", task="kto", samples=8, store=store)
+    [part] = few.version.manifest["composed"]["parts"]
+    assert len(rows_of(few)) == part["taken"] in (8, 9) and not few.version.manifest["composed"]["short"]
+    more = triptych.export("msswift", task="kto", mix="small=1", samples=20, oversample=True, store=store)
+    [part] = more.version.manifest["composed"]["parts"]
+    assert len(rows_of(more)) == part["taken"] in (20, 21) and part["has"] == 9
 
 
 def test_shares_by_hours_take_until_they_are_reached(export: Exported) -> None:

@@ -11,6 +11,7 @@ import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound
 from support.stores import check_accounts, cli, cli_json, select
+from support.view_rows import rows_of, sample
 from triptych.converters import views
 from triptych.converters.views import ViewOptions
 from triptych.errors import DamagedError, UsageError
@@ -96,6 +97,32 @@ def test_rows_that_would_all_be_the_same_are_not_made(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         triptych.export(view, store=described, **options)
+
+
+TALK = [{"role": "user", "content": "<audio>What?"}, {"role": "assistant", "content": "Rain."}]
+HEARD: dict[str, dict[str, Any]] = {
+    "talk": {"captions": ["one", "two"], "messages": TALK},
+    "pair": {"captions": ["one", "two"], "chosen": "good", "rejected": "bad"},
+    "right": {"captions": ["one", "two"], "rejected": " two"},
+    "spaced": {"captions": ["", "two", "two ", "2"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("view", "options", "made"),
+    [
+        ("msswift", {"task": "sft"},
+         ["pair", "pair#caption2", "right", "right#caption2", "spaced", "spaced#caption2", "talk"]),
+        ("msswift", {"task": "dpo"}, ["pair"]),
+        ("msswift", {"task": "kto"}, ["pair#chosen", "pair#rejected"]),
+        ("unified", {}, [each for name in sorted(HEARD) for each in (name, f"{name}#caption2")]),
+    ],
+)  # fmt: skip
+def test_a_caption_that_no_row_would_say_gives_none(view: str, options: dict[str, Any], made: list[str]) -> None:
+    """A conversation has its own answer, a pair may have; and a caption is no rejected answer of a description."""
+    given = [sample(id=f"d/train/{name}", task="aac", **fields) for name, fields in HEARD.items()]
+    rows = rows_of(given, view, ViewOptions(captions="all", **options))
+    assert sorted(identity.removeprefix("d/train/") for identity, row in rows.items() if isinstance(row, dict)) == made
 
 
 def test_a_sample_is_found_in_the_versions_that_have_several_rows_of_it(described: Path) -> None:

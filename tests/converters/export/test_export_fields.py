@@ -7,15 +7,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import triptych
 from support import imported
 from support.stores import cli, cli_json
+from triptych.converters.export.content import read_content
 from triptych.converters.export.result import ExportResult
 from triptych.converters.spans import _SIDES
 from triptych.converters.views.base import ViewOptions
+from triptych.converters.views.left_out import FIELDS
 from triptych.converters.views.prepare import create_macros
 from triptych.errors import UsageError
 from triptych.shards.store.database import session
@@ -220,3 +223,12 @@ def test_the_channel_of_a_sound_is_no_channel_of_the_loss(tmp_path: Path) -> Non
     imported.bring_in(tmp_path / "store", "t", told, tmp_path)
     [made] = rows(export(tmp_path).version.data).values()
     assert list(made) == ["id", "messages", "audios"]
+
+
+def test_a_column_of_the_corpus_is_not_counted_as_the_field_of_that_name() -> None:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("CREATE TABLE annotations (key VARCHAR, producer VARCHAR)")
+        connection.execute(f"""
+            CREATE TABLE rows AS SELECT {1 << FIELDS.index("text")} AS _left_out, ['text', 'room'] AS _extra_left_out,
+                   NULL::VARCHAR AS _sound, NULL::VARCHAR AS _mode, NULL::VARCHAR AS _outcome""")
+        assert read_content(connection).left_out == {"text": 1, "extra.text": 1, "room": 1}

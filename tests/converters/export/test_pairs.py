@@ -107,6 +107,12 @@ def test_reasoning_in_one_answer_alone_is_taken_out_of_it() -> None:
     assert made[3] == "no_rejected"
 
 
+def test_a_caption_of_the_sample_is_no_rejected_answer() -> None:
+    heard = [sample(task="aac", captions=["Rain.", "It rains."], rejected=bad) for bad in (" It  rains.", "Wind.")]
+    heard.append(sample(task="qa", question="What?", answer="Rain.", captions=["It rains."], rejected="It rains."))
+    assert [isinstance(each, dict) or each for each in made_of_each(heard, task="dpo")] == ["same_answers", True, True]
+
+
 def test_a_pair_gives_two_labelled_rows_and_a_labelled_answer_one(store: Path) -> None:
     result, rows = exported(store, "kto")
     assert {name: (row["messages"][-1]["content"], row["label"]) for name, row in rows.items()} == {

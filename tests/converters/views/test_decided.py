@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import duckdb
 import pytest
+from support.view_rows import UPPER, all_macros, media, place_samples, sample, view_named
+from triptych.converters.export.render import empty_columns
 from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.elements.macros import MACROS, SOURCE, Macros, read_macros
 from triptych.converters.views.left_out import left_out_columns
 from triptych.converters.views.prepare import (
     EMPTIABLE,
-    OUTSIDE,
     PREPARED,
+    READ_KEYS,
+    SELECTING,
+    TOOLS,
     WITH_LOSS,
     create_macros,
     create_prompts,
@@ -19,7 +26,7 @@ from triptych.converters.views.prepare import (
     turn_macro,
     with_prepared,
 )
-from triptych.converters.views.sql.fold import fold
+from triptych.converters.views.sql.fold import entry_of, fold
 from triptych.converters.views.sql.syntax import column_names, expressions, select_of, written
 from triptych.converters.views.statement import row_statement
 from triptych.converters.views.terms.chunk_type import CHUNK
@@ -57,6 +64,30 @@ def folded(expression: str, **options: str) -> str:
         # A branch that is never taken gives the result its type; where nothing tells the type, it stays.
         ("CASE WHEN a AND chosen() = 'x' THEN 'b' END", "CAST(NULL AS VARCHAR)"),
         ("CASE WHEN chosen() = 'x' THEN a END", "CASE  WHEN (NULL) THEN (a) ELSE NULL END"),
+        # A branch that gives what ELSE gives, and a condition that may be null where it is not true.
+        ("CASE WHEN a THEN b WHEN c THEN NULL END", "CASE  WHEN (a) THEN (b) ELSE NULL END"),
+        ("CASE WHEN a THEN NULL WHEN c THEN b END", "CASE  WHEN (a) THEN (NULL) WHEN (c) THEN (b) ELSE NULL END"),
+        ("CASE n WHEN 'x' THEN NULL WHEN 'y' THEN b END", "CASE  WHEN ((n = 'y')) THEN (b) ELSE NULL END"),
+        (
+            "CASE n WHEN 'x' THEN NULL WHEN 'x' THEN b END",
+            "CASE  WHEN ((n = 'x')) THEN (NULL) WHEN ((n = 'x')) THEN (b) ELSE NULL END",
+        ),
+        ("CASE WHEN a OR chosen() = 'x' THEN b ELSE c END", "CASE  WHEN (a) THEN (b) ELSE c END"),
+        ("a OR chosen() = 'x'", "(a OR NULL)"),
+        ("chosen() = 'x' OR chosen() = 'y'", "CAST(NULL AS BOOLEAN)"),
+        ("coalesce(len(NULL::VARCHAR[]), 0) = 0", "true"),
+        ("len([m.a FOR m IN NULL::STRUCT(a INTEGER, b INTEGER)[] IF m.b > 1]) > 0", "NULL"),
+        ("list_filter(NULL::VARCHAR[], lambda x: x = 'a')", "CAST(NULL AS VARCHAR[])"),
+        ("list_transform([f(a)], lambda x: CASE WHEN true THEN x ELSE y END)[1]", "f(a)"),
+        ("list_transform(a, lambda x: b)", "list_transform(a, (lambda x: b))"),
+        (
+            "CASE WHEN a THEN 1 ELSE 0 END + CASE WHEN chosen() = 'x' THEN 2 ELSE 0 END",
+            "CASE  WHEN (a) THEN (1) ELSE 0 END",
+        ),
+        (
+            "(SELECT chosen FROM (SELECT CASE WHEN true THEN a ELSE b END AS chosen FROM t))",
+            "(SELECT chosen FROM (SELECT a AS chosen FROM t))",
+        ),
     ],
 )
 def test_what_constants_decide_is_decided(expression: str, result: str) -> None:
@@ -67,6 +98,16 @@ def test_a_macro_that_comes_to_a_constant_or_an_argument_is_not_called() -> None
     assert folded("as_requested(t, upper)", chosen_text="'raw'") == "t"
     assert folded("as_requested(t, upper)", chosen_text="'clean'") == "as_requested(t, upper)"
     assert folded("is_rejected_side(r, e, l)", chosen_task="'sft'", takes_pairs="false") == "false"
+
+
+def test_a_macro_of_which_a_constant_decides_something_is_written_out_with_the_rest() -> None:
+    answer = "answer_field(f(x), text, NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR[], NULL::VARCHAR[], speaker, phones)"
+    short = folded(answer)
+    assert "answer_field" not in short and "translation" not in short and short.count("f(x)") > 1
+    assert folded("clean_text(t, false)", chosen_text="'clean'").count("normalize_text(t)") == 1
+    # A column `p` would be taken for the parameter of a lambda.
+    assert folded(answer.replace("phones)", "p.phones)")).startswith("answer_field(")
+    assert folded("turn('user', t)") == "turn('user', t)"
 
 
 def test_folding_changes_no_value() -> None:
@@ -154,16 +195,16 @@ def _types(view: str, style: str | None, task: str | None, *, with_loss: bool) -
         messages = f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""
         connection.execute(f"CREATE VIEW samples_with_paths AS SELECT *{messages} FROM (SELECT {listed})")
         whole = connection.execute(f"DESCRIBE WITH prepared AS (\n{PREPARED})\n{statement}").fetchall()
-        for empty in (frozenset[str](), frozenset(EMPTIABLE) - ({"messages"} if with_loss else set())):
+        nothing = {*EMPTIABLE, *TOOLS, *(entry_of("extra", key) for key in READ_KEYS), "upper"}
+        for empty in (frozenset[str](), frozenset(nothing) - ({"messages"} if with_loss else set())):
             short = with_prepared(statement, options, empty=empty)
-            create_macros(connection, options, short)
+            create_macros(connection, options, short, with_loss=with_loss)
             assert connection.execute(f"DESCRIBE {short}").fetchall() == whole
 
 
 @pytest.mark.parametrize(("view", "style", "task"), SOME)
 def test_a_statement_has_the_types_of_the_whole_one(view: str, style: str | None, task: str | None) -> None:
-    _types(view, style, task, with_loss=False)
-    _types(view, style, task, with_loss=True)
+    _types(view, style, task, with_loss=view == "msswift")
 
 
 @pytest.mark.thorough
@@ -175,6 +216,62 @@ def test_statements_of_all_views_have_the_types_of_the_whole_ones(
     _types(view, style, task, with_loss=with_loss)
 
 
+def _samples() -> Iterator[list[dict[str, Any]]]:
+    """Samples that have all kinds of fields, and those of one kind only."""
+    said = sample(text=" HELLO  <COMMA> You ", language="en", speaker="s", reasoning="because", extra={"note": "n"})
+    asked = sample(task="qa", question="Who?", answer="me", choices=["me", "you"], labels=["me"], captions=["a", "b"])
+    held = sample(messages=[{"role": "user", "content": "Hear: <audio>"}, {"role": "assistant", "content": " "}])
+    told = sample(
+        messages=[{"role": "user", "content": "x"}, {"role": "assistant", "content": "<think>t</think>y"}],
+        answer="z", reasoning="r", extra={"tools": "[]", "channel": "c", "message_keys": '[{"loss": true}, {"k": 1}]'},
+    )  # fmt: skip
+    pair = sample(question="q?", chosen="good", rejected="<think>b</think>bad", labels=["true"], extra={"label": "0"})
+    seen = sample(modality="mixed", audio=None, video=media("v.mp4") | {"has_audio": True}, captions=["c", "d"])
+    shown = sample(audio=None, image=media("i.png"), modality="image", extra={"objects": '{"bbox": [[1, 2]]}'})
+    into = sample(task="s2tt", text="ja", translation="yes", target_language="de-AT", language="zh_CN")
+    upper = sample(text="HELLO", dataset=UPPER)
+    bare = sample(audio=None, modality="text", text=" ", extra={"evaluation_prompt": "p", "reference": "r"})
+    kinds = [said, asked, held, told, pair, seen, shown, into, upper, bare]
+    yield [each | {"id": f"d/{number}"} for number, each in enumerate(kinds)]
+    yield from ([each] for each in kinds)
+
+
+def _rows(view: str, options: ViewOptions, groups: Iterable[list[dict[str, Any]]]) -> None:
+    """The whole statement and that of the request make the same rows."""
+    found = view_named(view)
+    account = {"_outcome": "_outcome", "_mode": "mode", "_sound": "_sound"} | left_out_columns(found, options)
+    statement = row_statement(found, options.task, account)
+    with all_macros(options) as connection:
+        for samples in groups:
+            placed = place_samples(connection, samples, view, options)
+            connection.execute(turn_macro(with_loss=WITH_LOSS in placed))
+            connection.execute(f"CREATE OR REPLACE VIEW samples_with_paths AS {placed}")
+            whole = connection.execute(f"WITH prepared AS (\n{PREPARED}\n) {statement} ORDER BY id").fetchall()
+            short = with_prepared(statement, options, empty=empty_columns(connection, placed), samples=placed)
+            assert connection.execute(f"{short} ORDER BY id").fetchall() == whole
+
+
+def test_what_a_statement_leaves_out_changes_no_row() -> None:
+    everything, *_ = _samples()
+    _rows("msswift", ViewOptions("sft"), [everything[:1], everything])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("view", "style", "task"), [unit for unit in _units() if unit[0] != "term-chunks"])
+def test_what_statements_of_all_views_leave_out_changes_no_row(view: str, style: str | None, task: str | None) -> None:
+    named, own = view if style is None else f"{view}/{style}", {"phones": "39"} if view == "phoneme" else {}
+    own |= {"dimension": "safety"} if view == "preference" else {}
+    variants: list[dict[str, Any]] = [
+        {}, {"text": "raw"}, {"text": "lower", "reasoning": "drop"}, {"reasoning": "column", "av": "sound-only"},
+        {"av": "in-video", "system": "s"}, {"modality": "video", "prompts": "varied"}, {"captions": "all"},
+        {"user_template": "{modality_tag}{prompt}{text}"}, {"mode": "voice-chat"},
+    ]  # fmt: skip
+    everything, *others = _samples()
+    _rows(named, ViewOptions(task, own=own), others)
+    for changed in variants:
+        _rows(named, ViewOptions(task, own=own, **changed), [everything])
+
+
 def test_only_the_macros_that_a_statement_calls_are_created() -> None:
     with duckdb.connect(":memory:") as connection:
         create_macros(connection, ViewOptions(text="clean"), 'SELECT NOT_BLANK(t), "fold_spaces"(t)')
@@ -182,7 +279,7 @@ def test_only_the_macros_that_a_statement_calls_are_created() -> None:
         assert {name for (name,) in found} == {"not_blank", "fold_spaces"}
         create_macros(connection, ViewOptions(text="clean"), "as_requested(t, false)")
         assert connection.execute("SELECT as_requested(' A  b', false)").fetchall() == [("A b",)]
-        create_macros(connection, ViewOptions(text="lower"), "as_requested(t, false)", *OUTSIDE)
+        create_macros(connection, ViewOptions(text="lower"), "as_requested(t, false)", *SELECTING)
         assert connection.execute("SELECT as_requested(' A  b', false)").fetchall() == [("a b",)]
 
 

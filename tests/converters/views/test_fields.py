@@ -62,6 +62,29 @@ def test_reasoning_goes_where_it_is_asked_for() -> None:
     assert [(each.row["solution"], each.row["reasoning"]) for each in solved] == [("yes", "It says so.")] * 3
 
 
+def test_an_answer_that_thinks_itself_keeps_its_own_reasoning_and_an_empty_thought_gets_that_of_the_field() -> None:
+    given = [
+        sample(question="q?", answer=text, reasoning="why") for text in ("<think>own</think>yes", "<think> </think>yes")
+    ]
+    assert [answer(each) for each in made_of_each(given)] == ["<think>own</think>yes", "<think>why</think>yes"]
+    columns = made_of_each(given, reasoning="column")
+    assert [(answer(each), each.row["reasoning"], each.left_out) for each in columns] == [
+        ("yes", "own", ("reasoning",)), ("yes", "why", ())
+    ]  # fmt: skip
+
+
+def test_a_text_for_pretraining_carries_no_reasoning_that_is_a_field() -> None:
+    given = [sample(text="t", reasoning="why"), sample(text="<think>a</think>t")]
+    kept, dropped = (made_of_each(given, task="pretrain", reasoning=each) for each in ("think", "drop"))
+    assert [each.left_out for each in kept] == [("reasoning",), ()]
+    assert [each.left_out for each in dropped] == [("reasoning",)] * 2
+
+
+def test_an_answer_is_made_of_the_labels_and_captions_that_are_there() -> None:
+    given = [sample(task="tagging", labels=["", "rain", " ", "wind"]), sample(task="aac", captions=[" ", "It rains."])]
+    assert [answer(each) for each in made_of_each(given)] == ["rain, wind", "It rains."]
+
+
 SOLUTIONS = {
     "<THINK>a\nb</THINK>\n\n  yes\n": "yes",
     "the template opened it</think>yes": "yes",
@@ -90,6 +113,7 @@ def test_dropped_reasoning_is_dropped_from_every_answer() -> None:
 def test_the_answer_that_came_with_a_conversation_is_the_solution_of_a_reward() -> None:
     drafted = sample(messages=talk("<audio>q", "a draft"), answer="dog")
     assert made(drafted, task="grpo", reasoning="column").row["solution"] == "dog"
+    assert made(drafted, task="grpo", reasoning="column").left_out == ()
     kept = made(drafted)
     assert answer(kept) == "a draft" and kept.left_out == ("answer",)
 
@@ -118,6 +142,11 @@ LEFT_OUT: list[tuple[str, Row, tuple[str, ...]]] = [
      ("language", "words")),
     ("unified", {"text": "t", "extra": {"path": "p"}}, ()),
     ("unified", {"captions": ["one", "two"]}, ("captions",)),
+    ("msswift", {"text": "t", "question": " ", "translation": "\u3000", "choices": ["", None]}, ()),
+    ("msswift", {"task": "aac", "text": " ", "captions": ["", "one"]}, ()),
+    ("msswift", {"question": "q?", "answer": "<think>a</think>b", "reasoning": "a"}, ()),
+    ("msswift", {"question": "q?", "answer": "<think>a</think>b", "reasoning": "c"}, ("reasoning",)),
+    ("unified", {"text": "\n", "captions": ["", "one"], "answer": " "}, ()),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support import prompts_page
 from support.places import ROOT
-from support.view_rows import converted, made_of_each, media, rows_of, sample
+from support.view_rows import UPPER, assistant, converted, made_of_each, media, rows_of, sample, user
 from triptych.converters.export.options import ExportOptions
 from triptych.converters.row_options import PROMPT_LANGUAGES, prompts_for, shown_av
 from triptych.converters.views import ViewOptions
@@ -169,3 +169,18 @@ def test_the_phones_of_a_span_are_those_in_it_and_a_class_is_no_like() -> None:
     kinds = [sample(task="classification", labels=["false"]), sample(question="Q", answer="A", labels=["false"])]
     named, liked = made_of_each(kinds, task="kto")
     assert named == "no_label" and liked["label"] is False
+
+
+@pytest.mark.parametrize("text", ["clean", "lower", "raw"])
+def test_an_answer_is_one_of_the_choices_as_they_are_listed(text: str) -> None:
+    """Else a model is taught an answer that it was not offered, and a reward takes the right one for another."""
+    listed = ["A  cat", "A  DOG", "\u4e2d \u6587"]
+    asked = [sample(task="qa", question="Which?", choices=listed, answer=answer, dataset=of)
+             for answer, of in ((listed[1], "d"), (listed[2], "d"), (listed[1], UPPER))]  # fmt: skip
+    for row in made_of_each(asked, task="grpo", reasoning="column", text=text):
+        assert row["solution"] in row["choices"] and f"- {row['solution']}\n" in row["messages"][-1]["content"] + "\n"
+    for row in made_of_each(asked, view="hf", text=text):
+        assert row["answer"] in row["choices"]
+    turns = [user("<audio>A  DOG?"), assistant("A  DOG")]
+    talk = sample(task="qa", choices=["A  DOG", "b"], messages=turns)
+    assert made_of_each([talk], task="grpo", reasoning="column", text=text)[0]["choices"] == ["A  DOG", "b"]

@@ -12,7 +12,7 @@ import soundfile
 import triptych
 from support.imported import RATE, bring_in, noise, read_lines, sound
 from triptych.converters.views.terms.certificate import certify
-from triptych.converters.views.terms.chunks import Utterance, Word, chunks_of
+from triptych.converters.views.terms.chunks import Utterance, Word, chunks_of, words_of
 from triptych.converters.views.terms.glossary import read
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.terms import Phrases, is_term, phrase_of, tokens_of
@@ -208,6 +208,20 @@ def phrases(*terms: str) -> Phrases:
 def test_touching_words_are_not_in_a_chunk() -> None:
     [chunk] = chunks_of(UN, phrases("met"), context=0.0, no_term_share=0.0)
     assert (chunk.start, chunk.end, chunk.text) == (1.1, 1.4, "met")
+
+
+def test_a_word_that_the_utterance_cuts_is_heard_and_named_and_makes_no_chunk() -> None:
+    """Else a training chunk would hear most of an unseen term, and its text would not say so."""
+    heard = words_of(words("geneva 4.2 5.3 is 5.3 5.6 far 5.9 6.2 paris 6.8 7.9 oslo 7 7.5 next 4 5.01"), 5.0, 7.0)
+    assert [(word.text, word.start, word.end, word.is_whole) for word in heard] == [
+        ("geneva", 5.0, 5.3, False), ("is", 5.3, 5.6, True), ("far", 5.9, 6.2, True), ("paris", 6.8, 7.0, False),
+    ]  # fmt: skip
+    chunks = chunks_of(
+        Utterance("u", 5.0, 7.0, heard), phrases("geneva", "far", "paris"), context=1.0, no_term_share=1.0
+    )
+    assert [(chunk.part, chunk.text, chunk.named) for chunk in chunks] == [
+        ("term1", "geneva is far paris", ["far", "geneva", "paris"])
+    ]
 
 
 def test_a_missing_term_makes_no_chunk() -> None:

@@ -90,6 +90,19 @@ def test_ids_that_kaldi_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
         triptych.export("kaldi", store=store)
 
 
+def test_speakers_that_kaldi_takes_for_one_or_in_another_order_are_refused(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"u{n}", "audio": str(sound(tmp_path / f"{n}.wav", noise(0.1, seed=n))), "text": "x", "speaker": name}
+        for n, name in enumerate(("a b", "a-b", "a", "a-a"))
+    ]
+    store = bring_in(tmp_path / "store", "talks", rows, tmp_path)
+    with pytest.raises(ProblemsFound, match="'talks-a-b': a b of talks and a-b of talks"):
+        triptych.export("kaldi", store=store)
+    with pytest.raises(ProblemsFound, match="'talks-a' and 'talks-a-a'"):
+        triptych.export("kaldi", store=store, where="speaker <> 'a b'")
+    assert triptych.export("kaldi", store=store, where="speaker in ('a-b', 'a')").counts["written"] == 2
+
+
 def test_kaldi_lines_have_no_space_that_a_reader_in_python_parts_them_at() -> None:
     whole, spaced = ({"path": path, **FACTS} for path in ("/a.flac", "/a\u00a0b.flac"))
     given = [

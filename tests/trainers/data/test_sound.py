@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.imported import RATE, noise, sound
+from triptych.converters.features import extract
 from triptych.shards.media.streams import MediaError
 from triptych.trainers.data import sound as sounds
 
@@ -30,6 +31,14 @@ def test_plain_files_are_decoded_to_the_numbers_of_ffmpeg(
     slow = sound(tmp_path / f"c{suffix}", samples, rate=8_000)
     for other in (stereo, slow):
         assert sounds._read_plain(other, RATE) is None and len(sounds.read_sound(other, RATE)) >= len(samples)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_channels_are_heard_as_their_mean_as_the_models_own_loaders_do(channels: int, tmp_path: Path) -> None:
+    samples = np.stack([noise(0.1, seed=each) for each in range(channels)], axis=1)
+    path = sound(tmp_path / "a.wav", samples)
+    for found in (sounds.read_sound(path, RATE), extract._heard(path)):
+        assert np.allclose(found, samples.mean(axis=1) / 32768, atol=1e-6)
 
 
 def test_a_damaged_file_is_what_ffmpeg_makes_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
