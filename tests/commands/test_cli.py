@@ -29,13 +29,6 @@ HOSTILE = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202e\x7f end"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("TRIPTYCH_STORE", "FORCE_COLOR")}
 
 
-def run(*words: str | Path, command: str = "triptych", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """One command, as installed."""
-    return subprocess.run(
-        [BIN / command, *words], cwd=cwd, env=ENVIRONMENT, capture_output=True, encoding="utf-8", timeout=120
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four utterances, one of them with a hostile text and one cut off; validated and exported."""
@@ -152,7 +145,7 @@ def test_the_word_catalog_is_the_same_as_triptych_catalog() -> None:
         short, long = run_here("catalog", *words), run_here("triptych", "catalog", *words)
         assert short.code == long.code
         assert short.stdout.split() == long.stdout.replace("triptych catalog", "catalog").split()
-    listed = json.loads(run("list", "--panel", "S1", "--json", command="catalog").stdout)
+    listed = json.loads(run_here("catalog", "list", "--panel", "S1", "--json").stdout)
     assert "librispeech" in [card["name"] for card in listed]
 
 
@@ -160,7 +153,7 @@ def test_the_word_catalog_is_the_same_as_triptych_catalog() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(store: Path) -> None:
-    for words in ('query "from range(300000)" --format csv', 'query "select 1"', "--help", "catalog list --json"):
+    for words in ('query "from range(300000)" --format csv', 'query "select 1"', "--help", "train config --json"):
         option = f"--store {store}" if words.startswith("query") else ""
         line = f"set -o pipefail; {BIN}/triptych {words} {option} | true"
         done = subprocess.run(["bash", "-c", line], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)

@@ -40,7 +40,7 @@ ALL = commands_of(typer.main.get_command(app))
 
 
 def test_help_shows_every_summary_whole_under_a_heading() -> None:
-    shown = " ".join(run("--help").stdout.split())
+    shown = " ".join(shown_by("--help").split())
     for words, command in ALL:
         if len(words) == 1:
             assert " ".join(command.help.split("\n\n")[0].split()) in shown
@@ -90,8 +90,8 @@ def test_quiet_silences_notes_and_not_errors(tmp_path: Path) -> None:
         done = run_here("triptych", *words)
         assert (done.code, done.stderr) == (0, "") and "unified@v1" in done.stdout
     assert "never validated" in run_here("triptych", *export).stderr, "a later command of the process is not quiet"
-    wrong = run("--quiet", "catalog", "show", "nosuch")
-    assert wrong.returncode == 2 and wrong.stderr.startswith("error: ")
+    wrong = run_here("triptych", "--quiet", "catalog", "show", "nosuch")
+    assert wrong.code == 2 and wrong.stderr.startswith("error: ")
 
 
 def test_verbose_tells_where_an_error_came_from() -> None:

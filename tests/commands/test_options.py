@@ -190,6 +190,21 @@ NEW = """    loudness: Annotated[float | None, Option("Loudness to write, in LUF
 """
 
 
+OF_THE_COPY = """if True:
+    import inspect, sys, triptych
+    from triptych.cli import main
+    from triptych.commands import reference
+
+    reference.main()
+    print(inspect.signature(triptych.export), triptych.export.__doc__, "----")
+    triptych.pull("demo-speech", samples=1, store="s")
+    triptych.export("unified", loudness=-23, store="s")
+    print(triptych.query("select options from runs where stage = 'export'", store="s").to_pylist(), "----", flush=True)
+    sys.argv = ["triptych", "export", "--help"]
+    main()
+"""
+
+
 def test_a_new_option_is_one_line_and_is_found_everywhere(tmp_path: Path) -> None:
     """In a copy of the package, with one line added."""
     copy = tmp_path / "triptych"
@@ -204,28 +219,17 @@ def test_a_new_option_is_one_line_and_is_found_everywhere(tmp_path: Path) -> Non
     assert text.count("    seed: Annotated[") == 1
     model.write_text(text.replace("    seed: Annotated[", f"{NEW}    seed: Annotated[", 1))
 
-    def run(code: str) -> str:
-        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    help = run("import sys; sys.argv = ['triptych', 'export', '--help']; from triptych.cli import main; main()")
-    assert "--loudness X" in help and "Loudness to write, in LUFS." in help
-    shown = run("import triptych, inspect; print(inspect.signature(triptych.export)); print(triptych.export.__doc__)")
-    assert "loudness: float | None = None" in shown and "loudness: Loudness to write, in LUFS." in shown
-    run("from triptych.commands.reference import main; main()")
+    done = subprocess.run(
+        [sys.executable, "-c", OF_THE_COPY], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    described, kept, help = done.stdout.split("----")
+    assert "loudness: float | None = None" in described and "loudness: Loudness to write, in LUFS." in described
     assert "    loudness: float | None\n" in (copy / "options/arguments.py").read_text()
     assert "| `--loudness X` | Loudness to write, in LUFS. |" in (copy / "docs" / "commands.md").read_text()
-    kept = run(
-        "import triptych\n"
-        "triptych.pull('demo-speech', samples=1, store='s')\n"
-        "triptych.export('unified', loudness=-23, store='s')\n"
-        "print(triptych.query(\"select options from runs where stage = 'export'\", store='s').to_pylist())"
-    )
     assert '"loudness": -23.0' in kept
+    assert "--loudness X" in help and "Loudness to write, in LUFS." in help
 
 
 def test_fields_without_an_option_are_for_the_program_alone() -> None:

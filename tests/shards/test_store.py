@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import stat
 import subprocess
@@ -19,6 +18,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 import triptych
+from support.forks import fork
+from support.places import ROOT
 from support.stores import check_accounts, check_media, cli, clip, ingest, leftovers, one, select
 from triptych.converters.candidate import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
@@ -104,30 +105,37 @@ def test_requests_that_cannot_work_make_no_store(tmp_path: Path) -> None:
 # ---- many writers
 
 
-def _pull_overlapping(root: Path, dataset: str, numbers: list[int], media: dict[int, bytes], start: float) -> None:
-    time.sleep(max(0.0, start - time.time()))
-    for part in range(0, len(numbers), 10):
-        candidates = [clip(f"{n:04d}", media[n], text=f"text {n}") for n in numbers[part : part + 10]]
-        ingest(Store.open(root), dataset, candidates)
+WRITE = """if True:
+    import sys, time
+    from pathlib import Path
+    from support.stores import clip, ingest
+    from triptych.shards.store.store import Store
+
+    root, dataset, first, media, start = sys.argv
+    time.sleep(max(0.0, float(start) - time.time()))
+    for part in range(int(first), int(first) + 30, 10):
+        sound = {n: (Path(media) / str(n)).read_bytes() for n in range(part, part + 10)}
+        ingest(Store.open(Path(root)), dataset, [clip(f"{n:04d}", sound[n], text=f"text {n}") for n in sound])
+"""
 
 
 @pytest.mark.parametrize("datasets", [pytest.param(("one",), marks=pytest.mark.thorough), ("one", "two")])
-def test_writers_at_once_store_every_id_once_and_lose_none(store: Store, tone: Tone, datasets: tuple[str, ...]) -> None:
-    media = {n: tone(200 + n) for n in range(50)}
-    context = multiprocessing.get_context("spawn")
-    start = time.time() + 2.5
+def test_writers_at_once_store_every_id_once_and_lose_none(
+    store: Store, tone: Tone, datasets: tuple[str, ...], tmp_path: Path
+) -> None:
+    for n in range(50):
+        (tmp_path / str(n)).write_bytes(tone(200 + n))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    start = time.time() + 1
     workers = [
-        context.Process(
-            target=_pull_overlapping,
-            args=(store.root, datasets[w % len(datasets)], list(range(w * 5, w * 5 + 30)), media, start),
+        fork(
+            WRITE, str(store.root), datasets[w % len(datasets)], str(w * 5), str(tmp_path), str(start), env=environment
         )
         for w in range(4)
     ]
     for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
-        assert worker.exitcode == 0
+        _, said = worker.communicate(timeout=120)
+        assert worker.returncode == 0, said
     expected = {d: len({n for w in range(4) if datasets[w % len(datasets)] == d for n in range(w * 5, w * 5 + 30)})
                 for d in datasets}  # fmt: skip
     counts = select(store, "select dataset, count(*) n, count(distinct id) ids from samples group by 1")

@@ -136,7 +136,7 @@ def test_a_dry_run_of_several_shows_the_plans_there_are_and_fails_as_the_pull_do
         (["--hours", "0.001"], "--hours ended the pull"),
         (["--max-tries", "3"], "--max-tries ended the pull"),
         (["--max-tries", "3", "--by", "hash", "--split", "test"], "--max-tries ended the pull"),
-        ([], "the source has no more"),
+        (["--split", "test"], "the source has no more"),
     ],
 )
 def test_a_pull_says_what_ended_it_before_its_number(limit: list[str], said: str, tmp_path: Path) -> None:
@@ -146,7 +146,18 @@ def test_a_pull_says_what_ended_it_before_its_number(limit: list[str], said: str
 
 @pytest.mark.parametrize("draw", [[], ["--by", "hash", "--samples", "5"]])
 def test_labels_that_no_candidate_has_exit_1_however_often(draw: list[str], tmp_path: Path) -> None:
-    words = ["catalog", "pull", "demo-speech", "--labels", "foo", *draw, "--store", tmp_path / "store"]
+    words = [
+        "catalog",
+        "pull",
+        "demo-speech",
+        "--split",
+        "test",
+        "--labels",
+        "foo",
+        *draw,
+        "--store",
+        tmp_path / "store",
+    ]
     for done in (cli(*words), cli(*words)):
         assert done.returncode == 1
         assert "no candidate has the label 'foo'" in done.stdout + done.stderr

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import triptych
 from support.corpora import noise
 from support.natives import on_host, on_hub, packed, parquet
 from support.pulls import extra, rows_of
-from support.stores import select
+from support.stores import cli, select
 from triptych.errors import NetworkError, UsageError
 
 LISTS = "https://qianwen-res.oss-cn-beijing.aliyuncs.com/Qwen2-Audio/evaluation/"
@@ -220,10 +218,7 @@ def test_the_command_exits_1_where_rows_have_no_sample(mirror: Path, tmp_path: P
     published(mirror)
     words = ["catalog", "pull", "librispeech", "--list", "qwen2-audio", "--mirror", mirror, "--source", "archive",
              "--store", tmp_path / "store"]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", "from triptych.cli import main; main()", *map(str, words)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = cli(*words)
     assert done.returncode == 1
     assert "2 stored of 13 tried" in done.stdout
     assert "2 of 4 rows match a sample; 6 annotations written" in done.stderr
