@@ -285,7 +285,7 @@ def validate_file(format: str, path: PathLike, *, task: str | None = None, fix: 
     """
     from .validators.formats.mend import check_file
 
-    return check_file(Path(path), format, task=task, fix=Path(fix) if fix else None)
+    return check_file(Path(path), format, task=task, fix=Path(fix) if fix is not None else None)
 
 
 @described_by(ExportOptions)

@@ -1,7 +1,7 @@
-"""The command line: one Typer app over the functions of the API.
+"""The command line: the table of all commands, which are functions over those of the API, and how one is run.
 
 Exit codes: 0 success; 1 problems were found (and printed); 2 usage error; 3 network, gate or missing login; 4 damaged
-data or store. Heavy imports happen inside the commands, so that `--help` is fast.
+data or store. A command's module is imported when that command is asked for, and what is heavy when it is run.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from typing import Any
 
 import typer
 
-from .commands import convert, data, demo, export, exports, output, samples, store
-from .commands.catalog import cards
-from .commands.help import QuietOption, VerboseOption, add, group
-from .commands.models import evaluate, infer, phoneme, prune, retrieve, review, train
-from .commands.parameters import VersionOption
+from .commands import output
+from .commands.help import QuietOption, VerboseOption, VersionOption
+from .commands.table import Entry, Group
 from .errors import DamagedError, TriptychError, UsageError
 
 log = logging.getLogger("triptych")
@@ -37,38 +35,117 @@ HELP = "Audio and video datasets, from a name in a catalog to a verified, versio
 DATASETS, QUALITY, TRAINING = "Datasets", "Quality", "Files for training"
 MODELS, STORE = "Models", "The store"
 
-app = group(HELP, completion=True)
-add(app, "demo", demo.demo, heading=DATASETS)
-app.add_typer(cards.app, name="catalog", rich_help_panel=DATASETS)
-add(app, "import", data.import_, heading=DATASETS, examples=data.IMPORT_EXAMPLES)
-add(app, "validate", data.validate, heading=QUALITY, examples=data.VALIDATE_EXAMPLES)
-add(app, "annotate", data.annotate, heading=QUALITY, examples=data.ANNOTATE_EXAMPLES)
-add(app, "align", samples.align, heading=QUALITY, examples=samples.ALIGN_EXAMPLES)
-add(app, "explain", data.explain, heading=QUALITY)
-add(app, "split", samples.split, heading=TRAINING, examples=samples.SPLIT_EXAMPLES)
-add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
-app.add_typer(exports.app, name="exports", rich_help_panel=TRAINING)
-add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
-add(app, "validate-file", data.validate_file, heading=TRAINING)
-add(app, "infer", infer.infer, heading=MODELS, examples=infer.EXAMPLES)
-add(app, "retrieve", retrieve.retrieve, heading=MODELS, examples=retrieve.EXAMPLES)
-add(app, "evaluate", evaluate.evaluate, heading=MODELS, examples=evaluate.EXAMPLES)
-app.add_typer(review.app, name="review", rich_help_panel=MODELS)
-app.add_typer(train.app, name="train", rich_help_panel=MODELS)
-app.add_typer(phoneme.app, name="phoneme", rich_help_panel=MODELS)
-add(app, "prune", prune.prune, heading=MODELS, examples=prune.EXAMPLES)
-add(app, "query", data.query, heading=STORE, examples=data.QUERY_EXAMPLES)
-app.add_typer(store.app, name="store", rich_help_panel=STORE)
 
-
-@app.callback(epilog=EXAMPLES)
 def root(
     version: VersionOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view."""
+    """What is asked of the program itself, before a command."""
     output.set_level(quiet=quiet, verbose=verbose)
+
+
+catalog = Group(
+    "Datasets by name: list, show, check, pull, fetch.",
+    {
+        "list": Entry("catalog.cards.list_cards", examples="LIST_EXAMPLES"),
+        "show": Entry("catalog.cards.show"),
+        "check": Entry("catalog.cards.check"),
+        "lint": Entry("catalog.cards.lint"),
+        "pull": Entry("catalog.pull.pull", examples="PULL_EXAMPLES"),
+        "fetch": Entry("catalog.pull.fetch", examples="FETCH_EXAMPLES"),
+    },
+    heading=DATASETS,
+    callback=root,
+)
+exports = Group(
+    "The published versions of exports: list, verify, compare, copy.",
+    {
+        "list": Entry("files.exports.list_"),
+        "show": Entry("files.exports.show"),
+        "path": Entry("files.exports.path"),
+        "verify": Entry("files.exports.verify"),
+        "diff": Entry("files.exports.diff"),
+        "which": Entry("files.exports.which"),
+        "relocate": Entry("files.exports.relocate"),
+        "pack": Entry("files.exports.pack"),
+        "rebuild": Entry("files.exports.rebuild"),
+        "gc": Entry("files.exports.gc"),
+        "push": Entry("files.exports.push"),
+    },
+    heading=TRAINING,
+)
+review = Group(
+    "Human review: rows drawn at random on a page with players, and what the reviewers said of them.",
+    {
+        "make": Entry("models.review.make", examples="MAKE_EXAMPLES"),
+        "read": Entry("models.review.read", examples="READ_EXAMPLES"),
+    },
+    heading=MODELS,
+)
+train = Group(
+    "Training: a model on a published export, with checkpoints from which it goes on exactly.",
+    {
+        "sft": Entry("models.train.sft", examples="SFT_EXAMPLES"),
+        "contrastive": Entry("models.retrieve.contrastive", examples="CONTRASTIVE_EXAMPLES"),
+        "dpo": Entry("models.train.dpo", examples="DPO_EXAMPLES"),
+        "phoneme": Entry("models.train.phoneme", examples="PHONEME_EXAMPLES"),
+        "export": Entry("models.train.export", examples="EXPORT_EXAMPLES"),
+        "config": Entry("models.train_config.config", examples="EXAMPLES"),
+    },
+    heading=MODELS,
+)
+phoneme = Group(
+    "Phones out of speech: what a run of `train phoneme` says, and how well a clip was pronounced.",
+    {
+        "build-vocabulary": Entry("models.phoneme.build_vocabulary", examples="BUILD_EXAMPLES"),
+        "infer": Entry("models.phoneme.infer", examples="INFER_EXAMPLES"),
+    },
+    heading=MODELS,
+)
+store = Group(
+    "Maintenance of the store: show what is in it, compact it, remove from it.",
+    {
+        "init": Entry("store.init"),
+        "status": Entry("store.status"),
+        "compact": Entry("store.compact"),
+        "gc": Entry("store.gc"),
+        "refresh": Entry("store.refresh"),
+        "remove": Entry("store.remove"),
+        "restore": Entry("store.restore"),
+        "verify": Entry("store.verify"),
+    },
+    heading=STORE,
+)
+app = Group(
+    HELP,
+    {
+        "demo": Entry("demo.demo", DATASETS),
+        "catalog": catalog,
+        "import": Entry("samples.imports.import_", DATASETS, "EXAMPLES"),
+        "validate": Entry("samples.validate.validate", QUALITY, "EXAMPLES"),
+        "annotate": Entry("samples.annotate.annotate", QUALITY, "EXAMPLES"),
+        "align": Entry("samples.align.align", QUALITY, "EXAMPLES"),
+        "explain": Entry("samples.annotate.explain", QUALITY),
+        "split": Entry("samples.split.split", TRAINING, "EXAMPLES"),
+        "export": Entry("files.export.export", TRAINING, "EXAMPLES"),
+        "exports": exports,
+        "convert": Entry("files.convert.convert", TRAINING, "EXAMPLES"),
+        "validate-file": Entry("files.validate_file.validate_file", TRAINING),
+        "infer": Entry("models.infer.infer", MODELS, "EXAMPLES"),
+        "retrieve": Entry("models.retrieve.retrieve", MODELS, "EXAMPLES"),
+        "evaluate": Entry("models.evaluate.evaluate", MODELS, "EXAMPLES"),
+        "review": review,
+        "train": train,
+        "phoneme": phoneme,
+        "prune": Entry("models.prune.prune", MODELS, "EXAMPLES"),
+        "query": Entry("samples.query.query", STORE, "EXAMPLES"),
+        "store": store,
+    },
+    examples=EXAMPLES,
+    callback=root,
+    completion=True,
+)
 
 
 def main() -> None:
@@ -78,7 +155,7 @@ def main() -> None:
 
 def catalog_main() -> None:
     """The command `catalog`: `catalog pull librispeech` is `triptych catalog pull librispeech`."""
-    sys.exit(_run(cards.app, "catalog"))
+    sys.exit(_run(catalog, "catalog"))
 
 
 def _run(application: typer.Typer, name: str) -> int:

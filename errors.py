@@ -72,6 +72,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean {' or '.join(near)}?" if near else None
 
 
-def amount(count: float, noun: str) -> str:
-    """Return a number with its noun: `1 row`, `2,000 rows`, `0.5 epochs`."""
-    return f"{count:{',' if isinstance(count, int) else ',.3g'}} {noun}{'' if count == 1 else 's'}"
+def amount(count: float, noun: str, verb: str = "") -> str:
+    """Return a number with its noun: `1 row`, `2,000 rows`, `0.5 epochs`.
+
+    Args:
+        verb: That of several, `are`, `were` or `have`, to follow: `1 row is`.
+    """
+    number = f"{count:{',' if isinstance(count, int) else ',.3g'}} {noun}"
+    return " ".join(filter(None, (number, _OF_ONE.get(verb)) if count == 1 else (f"{number}s", verb)))
+
+
+_OF_ONE = {"are": "is", "were": "was", "have": "has"}

@@ -1,11 +1,11 @@
 """Budgets compared with the real processors: are the formulas' counts of tokens and frames the models' own?
 
-    python -m benchmarks.budgets --client .venv/clients/transformers/bin/python --media DIR [--record FILE]
+    python -m benchmarks.budgets --client .venv/clients/ms-swift/bin/python --media DIR [--record FILE]
 
-The client is a Python with transformers 5.23, torch, torchvision 0.28 (`--no-deps` beside a torch for the CPU), decord,
-librosa and qwen-omni-utils. DIR holds real recordings and videos: they are taken as they are, and cut, joined and
-scaled to clips of 0.1 to 400 s at 8 to 48 kHz and to videos of many sizes, rates and lengths. `--record` writes the
-headers and the counts for the tests. The exit status is 1 if a count differs.
+The client is a Python with transformers, torch, torchvision (`--no-deps` beside a torch for the CPU), decord, librosa
+and qwen-omni-utils: `make client-ms-swift` makes one. DIR holds real recordings and videos: they are taken as they are,
+and cut, joined and scaled to clips of 0.1 to 400 s at 8 to 48 kHz and to videos of many sizes, rates and lengths.
+`--record` writes the headers and the counts for the tests. The exit status is 1 if a count differs.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _notes(figures: dict[str, Figures]) -> list[str]:
     listed = ", ".join(f"{name} {seconds:.2f} ({processor:.2f})" for name, (seconds, processor) in longest)
     return [
         f"Seconds of the publish by step (processor seconds in brackets), last round: {listed}. `write_jsonl` is in "
-        "`render`.",
+        "`render`; media files are looked up during `make_rows`, which has the processor time of both.",
         "Media: 64 real clips; the other paths are hard links to them, so that every one exists.",
     ]
 

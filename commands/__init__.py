@@ -1,15 +1,13 @@
 """The commands, one file per subject; each is a few lines over a function of the API.
 
 catalog/      `catalog list`, `show`, `lint`, `pull` and `fetch`
-data.py       `import`, `validate`, `validate-file`, `annotate`, `explain`, `query`
-samples.py    `align` and `split`: what is later found or decided about samples
-export.py     `export`
-exports.py    `exports`: the published versions
+samples/      `import`, `validate`, `annotate`, `explain`, `align`, `split` and `query`
+files/        `export`, `exports`, `convert` and `validate-file`
 models/       `infer`, `evaluate`, `review`: what models answer, and what that is worth; `train` and `prune` change them
-convert.py    `convert`: file to file, without a store
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network
 parameters.py parameters of commands: shared ones, and those generated from a model of options
+table.py      tables of commands, each of which is imported when it is asked for; `cli.py` has the tables
 help.py       the layout of `--help`; the options of every command
 completion.py shell completion
 output.py     output of commands: one JSON document or readable tables, progress and logs

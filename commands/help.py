@@ -5,15 +5,14 @@ Typer shows headings only through Rich, which takes longer to load than most com
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ..version import __version__
 from . import output
 
 EVERY_COMMAND = "Every command"
@@ -30,7 +29,18 @@ VerboseOption = Annotated[
 ]
 
 
-class Command(TyperCommand):
+def _show_version(value: bool) -> None:
+    if value:
+        output.say(f"triptych {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+]
+
+
+class CommandWithHelp(TyperCommand):
     """A command whose help lists options under headings, and that knows whose an option is which it does not have."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -70,8 +80,14 @@ def _commands_with(option: str, root: Any) -> Iterator[str]:
             yield path
 
 
-class Group(TyperGroup):
+class GroupWithHelp(TyperGroup):
     """A group whose help lists commands under headings, each with its uncut summary."""
+
+    commands: Any
+    """A mapping that makes commands on demand; its `entries` have the heading and summary of each."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
@@ -92,12 +108,8 @@ class Group(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
-        for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name)
-            if command is not None and not command.hidden:
-                heading = getattr(command, "rich_help_panel", None) or "Commands"
-                summary = " ".join((command.help or "").split("\n\n")[0].split())
-                sections.setdefault(heading, []).append((name, summary))
+        for name, entry in self.commands.entries.items():
+            sections.setdefault(entry.heading, []).append((name, entry.summary()))
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
@@ -132,45 +144,3 @@ def _write_examples(command: Any, formatter: Any) -> None:
     """Write the examples unwrapped, so that they can be copied."""
     if command.epilog:
         formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in command.epilog.strip().splitlines()))
-
-
-def group(help: str, *, completion: bool = False) -> typer.Typer:
-    """Create an app or a group of commands with our layout; `completion` adds options to install shell completion."""
-    return typer.Typer(
-        cls=Group,
-        no_args_is_help=True,
-        add_completion=completion,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings=SETTINGS,
-        help=help,
-    )
-
-
-def add(
-    app: typer.Typer, name: str, function: Callable[..., None], *, heading: str = "Commands", examples: str = ""
-) -> None:
-    """Add a command, together with the options that every command has."""
-    app.command(name, cls=Command, rich_help_panel=heading, epilog=examples or None)(_with_levels(function))
-
-
-def _with_levels(function: Callable[..., None]) -> Callable[..., None]:
-    """The same command with `--quiet` and `--verbose`."""
-    signature = inspect.signature(function, eval_str=True)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    levels = [
-        inspect.Parameter("quiet", kind, default=False, annotation=QuietOption),
-        inspect.Parameter("verbose", kind, default=False, annotation=VerboseOption),
-    ]
-
-    @functools.wraps(function)
-    def command(*, quiet: bool, verbose: bool, **given: Any) -> None:
-        output.set_level(quiet=quiet, verbose=verbose)
-        function(**given)
-
-    own = [each.replace(kind=kind) for each in signature.parameters.values()]
-    own.sort(key=lambda each: each.default is not inspect.Parameter.empty)
-    made = [*own, *levels]
-    command.__signature__ = signature.replace(parameters=made)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in made}
-    return command

@@ -21,6 +21,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TriptychError
+from ..shards.pace import PaceLines, with_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -238,14 +239,30 @@ def report_error(error: TriptychError, *, as_json: bool) -> None:
 
 
 class Telling:
-    """How far a command is, for whoever waits: without a terminal the lines that it tells, if it tells any."""
+    """How far a command is, for whoever waits; this one tells nobody."""
 
     def __call__(self, done: int, of: int | None) -> None:
         """So much is done, of so much; None: it is not known of how much."""
 
     def line(self, text: str, *, short: str) -> None:
         """A line worth reading in a log; `short` is what stands beside the bar of a terminal."""
+
+
+class _Notes(Telling):
+    """Lines, where there is no terminal: those that a command tells, and between them how far it is."""
+
+    def __init__(self, description: str, unit: str) -> None:
+        amount, noun = (size, "") if unit == "bytes" else ("{:,}".format, unit)
+        self._lines = PaceLines(
+            lambda what, left_s: note(with_left(f"{description}: {what}", left_s)), noun, amount=amount
+        )
+
+    def __call__(self, done: int, of: int | None) -> None:
+        self._lines(done, of)
+
+    def line(self, text: str, *, short: str) -> None:
         note(text)
+        self._lines.told()
 
 
 class _Bar(Telling):
@@ -267,12 +284,12 @@ class _Bar(Telling):
 
 @contextmanager
 def progress(description: str, *, total: int | None, unit: str) -> Iterator[Telling]:
-    """Show a progress bar with rate and time left on a terminal; elsewhere the lines that are told, if any.
+    """Show a progress bar with rate and time left on a terminal; elsewhere lines, of long work alone.
 
     Yields what to call with the amount done so far and the total, or None if the total is unknown.
     """
     if _quiet or not sys.stderr.isatty():
-        yield Telling()
+        yield Telling() if _quiet else _Notes(description, unit)
         return
     from rich.console import Console
     from rich.progress import (

@@ -12,22 +12,9 @@ import typer
 
 from ..errors import UsageError
 from ..options import Options, Parameter, parameters, split_commas
-from ..version import __version__
-from . import output
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", envvar="TRIPTYCH_STORE", help="The store; default: ./store.")
-]
-
-
-def _show_version(value: bool) -> None:
-    if value:
-        output.say(f"triptych {__version__}")
-        raise typer.Exit
-
-
-VersionOption = Annotated[
-    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 CardsOption = Annotated[

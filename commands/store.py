@@ -10,7 +10,6 @@ import typer
 from .. import store as care
 from ..errors import DamagedError, ProblemsFound, UsageError
 from . import completion, output
-from .help import add, group
 from .parameters import CardsOption, JsonOption, StoreOption
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from ..shards.care.removal import Removal
     from ..shards.care.restore import Restored
     from ..shards.care.verify import Verified
-
-app = group("Maintenance of the store: show what is in it, compact it, remove from it.")
 
 
 def init(store: StoreOption = None, json: JsonOption = False) -> None:
@@ -225,13 +222,3 @@ def _show_verified(found: Verified, *, repair: bool) -> None:
     output.say(f"{found.media_files:,} media files and all tables and exports looked at: {state}")
     if found.media and not repair:
         output.say("to fetch media again: triptych store verify --repair [--from PATH]")
-
-
-add(app, "init", init)
-add(app, "status", status)
-add(app, "compact", compact)
-add(app, "gc", gc)
-add(app, "refresh", refresh)
-add(app, "remove", remove)
-add(app, "restore", restore)
-add(app, "verify", verify)

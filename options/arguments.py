@@ -398,6 +398,7 @@ class PhonemeInferArguments(TypedDict, total=False):
     long: str
     checkpoint: str
     base: str | Path | None
+    encoder: str | Path | None
     device: str | None
     out: str | Path | None
 
@@ -451,6 +452,7 @@ class TrainExportArguments(TypedDict, total=False):
     merge: bool
     checkpoint: str
     base: str | Path | None
+    encoder: str | Path | None
 
 
 class RetrieveArguments(TypedDict, total=False):

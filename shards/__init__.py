@@ -15,9 +15,12 @@ exports/          published versions, and copies of them
 care/             status, compaction, garbage collection, withdrawal
 engine/           applying a function to the parts of a table, in several processes
 in_memory.py      sound files in memory, and the wait of Ctrl-C while a C library calls back
+on_demand.py      tables of modules that are imported when they are asked for
+certificates.py   the certificates by which hosts are known, loaded once
 git_pointers.py   files that stand in for content that was not fetched
 text.py           text normalisation that checks and views share
 terms.py          the terms of a glossary in the words of an utterance; `no_terms.tsv`
+pace.py           how fast long work goes on, for whoever waits
 phones.py         phone sets and their folding
 draw.py           the random draw by hash of seed and id
 hash_sets.py      memory-efficient sets and maps of 64-bit hashes, for millions of ids

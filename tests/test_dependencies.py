@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -63,9 +64,15 @@ DECLARED = CORE.union(*EXTRAS.values())
 
 
 @cache
+def distributions() -> Mapping[str, list[str]]:
+    """The distributions that are installed here, by the modules that they bring."""
+    return packages_distributions()
+
+
+@cache
 def imported() -> dict[str, set[str]]:
     """Distributions that the package imports, at the top, in functions and for types, with the files that do."""
-    by_module = packages_distributions()
+    by_module = distributions()
     found: dict[str, set[str]] = {}
     for path in package_files():
         if path.is_relative_to(DRIVERS) or path.is_relative_to(REWARDS):
@@ -96,7 +103,7 @@ def test_what_is_declared_is_imported() -> None:
 
 @pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra not in ("train", "ray")])
 def test_what_an_extra_brings_is_loaded_only_where_it_is_used(extra: str) -> None:
-    modules = {normal(name): top for top, found in packages_distributions().items() for name in found}
+    modules = {normal(name): top for top, found in distributions().items() for name in found}
     files = {Path(file) for name in EXTRAS[extra] for file in imported().get(name, ())}
     for path in sorted(files - {Path(file) for file in SUBCLASSES}):
         tops = {modules.get(name, name.replace("-", "_")) for name in EXTRAS[extra]}

@@ -23,7 +23,7 @@ from triptych.shards.exports import versions as exports
 from triptych.shards.store.store import Store
 
 RENDERING = ("make_rows", "render")
-STEPS = (*RENDERING, "find_missing", "derive_media", "read_account", "publish", "write_events")
+STEPS = (*RENDERING, "derive_media", "read_account", "publish", "write_events")
 
 
 def main() -> None:

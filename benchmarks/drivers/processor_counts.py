@@ -109,10 +109,13 @@ def audio_counts(path: str, models: dict[str, Any]) -> dict[str, Any]:
         except RuntimeError:  # too short for the reflection at its edges
             counts[name] = None
             continue
-        counts[name] = int(
-            (made["input_ids"] == processor.tokenizer.convert_tokens_to_ids(processor.audio_token)).sum()
-        )
+        counts[name] = _count(made, processor, processor.audio_token)
     return {"samples": len(samples), "audio_tokens": counts}
+
+
+def _count(made: Any, processor: Any, token: str) -> int:
+    """How often a token stands in what a processor made; releases of transformers name its number differently."""
+    return int((made["input_ids"] == processor.tokenizer.convert_tokens_to_ids(token)).sum())
 
 
 def _read_frames(ele: dict[str, Any]) -> tuple[Any, dict[str, Any], float]:
@@ -145,7 +148,7 @@ def video_counts(path: str, models: dict[str, Any]) -> dict[str, Any]:
             continue
         made = processor(text=processor.video_token, videos=[seen.byte()], do_resize=False, return_tensors="pt")
         frames[name] = len(seen)
-        tokens[name] = int((made["input_ids"] == processor.video_token_id).sum())
+        tokens[name] = _count(made, processor, processor.video_token)
     return {"video_frames": frames, "video_tokens": tokens}
 
 

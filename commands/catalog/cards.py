@@ -14,9 +14,7 @@ import typer
 
 from ...catalog.inventory import ListOptions
 from .. import completion, output
-from ..help import QuietOption, VerboseOption, add, group
-from ..parameters import CardsOption, JsonOption, StoreOption, VersionOption, listed, takes
-from .pull import FETCH_EXAMPLES, PULL_EXAMPLES, fetch, pull
+from ..parameters import CardsOption, JsonOption, StoreOption, listed, takes
 
 if TYPE_CHECKING:
     from ...catalog.cost import Estimate
@@ -31,8 +29,6 @@ triptych catalog list --open --language zh
 """
 WIDE_LIST = 140
 """Width of a terminal, in columns, from which the list of cards is shown with uncut cells."""
-
-app = group("Datasets by name: list, show, check, pull, fetch.")
 
 
 @takes(ListOptions)
@@ -294,21 +290,3 @@ def lint(
     output.emit({str(path): each for path, each in found.items()}, as_json=json, show=show_problems)
     if problems:
         raise typer.Exit(1)
-
-
-@app.callback()
-def root(
-    version: VersionOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """Datasets by name: list, show, check, pull, fetch."""
-    output.set_level(quiet=quiet, verbose=verbose)
-
-
-add(app, "list", list_cards, examples=LIST_EXAMPLES)
-add(app, "show", show)
-add(app, "check", check)
-add(app, "lint", lint)
-add(app, "pull", pull, examples=PULL_EXAMPLES)
-add(app, "fetch", fetch, examples=FETCH_EXAMPLES)

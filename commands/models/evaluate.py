@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...trainers.evaluation.options import EvaluateOptions
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
@@ -56,25 +56,30 @@ def _show(scores: Scores, options: EvaluateOptions) -> None:
         _show_table(scores.table)
     else:
         _show_scores(scores)
-    rows = f"{len(scores.rows):,} rows of {scores.of}, matched by {scores.matched_by}"
+    rows = f"{amount(len(scores.rows), 'row')} of {scores.of}, matched by {scores.matched_by}"
     drawn = f"; intervals: {scores.settings['confidence']:g} % of {scores.settings['resamples']:,} resamples of " \
             f"{scores.settings['drawn']}" if options.resamples and not scores.table else ""  # fmt: skip
     output.say(rows + drawn)
     if scores.missing:
-        output.say(f"{len(scores.missing):,} rows have no prediction and count as wrong: {_first(scores.missing)}")
+        output.say(f"{_wrong(len(scores.missing), 'no prediction')}: {_first(scores.missing)}")
     if scores.scores[0].against is not None and scores.scores[0].against.missing:
-        output.say(f"{scores.scores[0].against.missing:,} rows have none in {scores.against} and count as wrong there")
+        output.say(f"{_wrong(scores.scores[0].against.missing, f'none in {scores.against}')} there")
     if scores.not_evaluated:
-        output.say(f"{len(scores.not_evaluated):,} rows are not evaluated, and are in no score of the judge; the same "
+        silent = amount(len(scores.not_evaluated), "row", "are")
+        output.say(f"{silent} not evaluated, and in no score of the judge; the same "
                    f"command with --force asks again: {_first(scores.not_evaluated)}")  # fmt: skip
     if scores.extra:
-        output.say(f"{len(scores.extra):,} predictions are of no row: {_first(scores.extra)}")
+        output.say(f"{amount(len(scores.extra), 'prediction', 'are')} of no row: {_first(scores.extra)}")
     if options.out is not None:
         output.say(f"{options.out}: scores.json, rows.jsonl")
     if options.submission is not None:
-        output.say(f"{options.submission}: {len(scores.rows) - len(scores.missing):,} rows to submit")
+        output.say(f"{options.submission}: {amount(len(scores.rows) - len(scores.missing), 'row')} to submit")
     if options.page is not None:
-        output.say(f"{options.page}: {options.page.stat().st_size / 1e6:,.1f} MB, to open in a browser")
+        output.say(f"{options.page}: {output.size(options.page.stat().st_size)}, to open in a browser")
+
+
+def _wrong(count: int, what: str) -> str:
+    return f"{amount(count, 'row', 'have')} {what} and {'counts' if count == 1 else 'count'} as wrong"
 
 
 def _first(names: tuple[str, ...]) -> str:

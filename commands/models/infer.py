@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import ProblemsFound, UsageError
+from ...errors import ProblemsFound, UsageError, amount
 from ...trainers.inference.options import InferOptions
 from .. import output
 from ..parameters import JsonOption, StoreOption, takes
@@ -62,7 +62,7 @@ def _show(result: InferResult) -> None:
     counts = result.counts
     missing = sum(counts.errors.values())
     output.say(
-        f"{result.out}: {counts.rows - missing:,} predictions for {counts.rows:,} rows "
+        f"{result.out}: {amount(counts.rows - missing, 'prediction')} for {amount(counts.rows, 'row')} "
         f"({result.answered:,} answered now, {result.continued:,} before) by {result.model}"
     )
     for reason, count in sorted(counts.errors.items()):
@@ -85,10 +85,10 @@ def _show_consistency(result: InferResult) -> None:
     found = result.self_consistency
     assert found is not None
     agreement = "none" if found.agreement is None else f"{found.agreement:.1%}"
-    output.say(f"  {found.rows:,} rows by vote: agreement {agreement}, abstention {found.abstention:.1%}")
+    output.say(f"  {amount(found.rows, 'row')} by vote: agreement {agreement}, abstention {found.abstention:.1%}")
     if found.gain is not None:
         gain = found.gain
         output.say(
             f"  right by vote {gain.voted:.1%}, by one answer {gain.single:.1%}: "
-            f"gain {100 * gain.gain:+.1f} points over {gain.questions:,} rows"
+            f"gain {100 * gain.gain:+.1f} points over {amount(gain.questions, 'row')}"
         )

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...trainers.phoneme.options import BuildVocabularyOptions, PhonemeInferOptions
 from .. import completion, output
-from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.phoneme.calls import BuiltVocabulary
     from ...trainers.phoneme.infer import ClipPhones, PhonemeInferResult
-    from ...trainers.phoneme.pronunciation import Pronunciation
-
-app = group("Phones out of speech: what a run of `train phoneme` says, and how well a clip was pronounced.")
+    from ...trainers.phoneme.scores.pronunciation import Pronunciation
 
 BUILD_EXAMPLES = """
 triptych phoneme build-vocabulary phoneme@v1 --model Qwen/Qwen3-8B --out phones
@@ -50,8 +47,8 @@ def build_vocabulary(
 
 def _show_built(built: BuiltVocabulary, model: str) -> None:
     output.say(
-        f"{built.folder}: {len(built.phones):,} phones (set {built.phone_set}) of {built.export}; the tokenizer has "
-        f"{built.tokens:,} tokens with them"
+        f"{built.folder}: {amount(len(built.phones), 'phone')} (set {built.phone_set}) of {built.export}; the "
+        f"tokenizer has {built.tokens:,} tokens with them"
     )
     if built.rare:
         named = ", ".join(f"{phone} {count:,}" for phone, count in built.rare.items())
@@ -97,7 +94,7 @@ def _show(found: PhonemeInferResult) -> None:
         )
     failed = [clip for clip in found.clips if clip.error is not None]
     if failed:
-        output.say(f"{len(failed):,} of {len(found.clips):,} clips could not be heard")
+        output.say(f"{len(failed):,} of {amount(len(found.clips), 'clip')} could not be heard")
     if found.out is not None:
         output.say(f"predictions in {found.out}")
 
@@ -125,7 +122,3 @@ def _show_scores(scores: Pronunciation, *, is_alone: bool) -> None:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
-
-
-add(app, "build-vocabulary", build_vocabulary, examples=BUILD_EXAMPLES)
-add(app, "infer", infer, examples=INFER_EXAMPLES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...errors import amount
 from ...trainers.reap.options import PruneOptions
 from .. import output
 from ..parameters import JsonOption, StoreOption, takes
@@ -33,14 +34,17 @@ def _show(found: PruneResult) -> None:
     from ...trainers.reap.report.coverage import label_of
 
     for modality, rows in found.rows.items():
-        output.say(f"{label_of(modality)}: {rows:,} rows, {found.tokens[modality]:,} tokens")
+        output.say(f"{label_of(modality)}: {amount(rows, 'row')}, {amount(found.tokens[modality], 'token')}")
     for reason, count in sorted(found.left_out.items()):
-        output.say(f"  {count:,} rows left out: {reason}")
+        output.say(f"  {amount(count, 'row')} left out: {reason}")
     if found.coverage is None:
         output.say(f"{found.report}: scores.npz of a part; put the parts together with --scores")
         return
     everything = found.layers * found.experts
-    output.say(f"{found.kept_experts:,} of {everything:,} experts kept in {found.layers} layers, by {found.criterion}")
+    output.say(
+        f"{found.kept_experts:,} of {amount(everything, 'expert')} kept in {amount(found.layers, 'layer')}, "
+        f"by {found.criterion}"
+    )
     output.table(
         ["modality", "would keep", "only its own", "of these pruned"],
         [

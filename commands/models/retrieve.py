@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...trainers.retrieval.options import RetrieveOptions
-from ...trainers.retrieval.scores.page import PAGE, parts_of
 from ...trainers.runs.options import TrainOptions
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
@@ -56,8 +55,8 @@ def _show(found: RetrieveResult) -> None:
     )  # fmt: skip
     silent = sum(not clip.terms and clip.error is None for clip in found.clips)
     output.say(
-        f"{len(found.clips):,} recordings, {found.glossary:,} terms searched; {silent:,} recordings with no term at a "
-        f"cosine of {found.threshold:g} or more"
+        f"{amount(len(found.clips), 'recording')}, {amount(found.glossary, 'term')} searched; "
+        f"{amount(silent, 'recording')} with no term at a cosine of {found.threshold:g} or more"
     )
     for clip in found.clips:
         if clip.error is not None:
@@ -89,13 +88,16 @@ def contrastive(
 
 
 def _show_training(found: ContrastiveResult) -> None:
+    from ...trainers.retrieval.scores.page import PAGE
+
     measured = "".join(f", {count:,} of {role}" for role, count in found.measured.items())
     output.say(
-        f"{found.export}: {found.clips:,} clips to train on ({found.clips_without_term:,} without a term){measured}; "
-        f"{found.glossary:,} terms, {found.unseen:,} of them only tested; {found.steps:,} steps"
+        f"{found.export}: {amount(found.clips, 'clip')} to train on ({found.clips_without_term:,} without a term)"
+        f"{measured}; {amount(found.glossary, 'term')}, {found.unseen:,} of them only tested; "
+        f"{amount(found.steps, 'step')}"
     )
     for reason, count in sorted(found.left_out.items()):
-        output.say(f"  {count:,} clips left out: {reason}")
+        output.say(f"  {amount(count, 'clip')} left out: {reason}")
     if found.preflight is not None:
         _show_preflight(found.preflight)
     for role, scores in (found.scores or {}).items():
@@ -106,6 +108,8 @@ def _show_training(found: ContrastiveResult) -> None:
 
 
 def _show_scores(role: str, scores: RetrievalScores, control: RetrievalScores | None) -> None:
+    from ...trainers.retrieval.scores.page import parts_of
+
     output.table(
         [role, "clips", "recall@1", "recall@5", "recall@10", "of terms @1", "of terms @10"],
         [[name, each.clips, *(f"{each.by_clip[top]:.3f}" for top in (1, 5, 10)),

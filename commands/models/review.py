@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...trainers.review.options import VERDICTS, MakeOptions, ReadOptions
 from .. import completion, output
-from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ...trainers.review.agreement import Agreement, Share
     from ...trainers.review.calls import ReviewResult
     from ...trainers.review.page import ReviewPage
-
-app = group("Human review: rows drawn at random on a page with players, and what the reviewers said of them.")
 
 MAKE_EXAMPLES = """
 triptych review make evaluation-list --pred predictions.jsonl --by source
@@ -30,7 +27,6 @@ triptych review read ann.csv ben.csv
 triptych review read ann.csv --no-annotate --json
 """
 SHOWN_ROWS = 20
-MB = 1024 * 1024
 
 
 @takes(MakeOptions)
@@ -52,10 +48,10 @@ def make(
 
 
 def _show_page(made: ReviewPage) -> None:
-    media = f", {made.media_bytes / MB:,.1f} MB of media in {made.media_folder}" if made.media_folder else ""
-    output.say(f"{made.path}: {made.rows:,} of {made.candidates:,} rows, {made.bytes / MB:,.1f} MB{media}")
+    media = f", {output.size(made.media_bytes)} of media in {made.media_folder}" if made.media_folder else ""
+    output.say(f"{made.path}: {made.rows:,} of {amount(made.candidates, 'row')}, {output.size(made.bytes)}{media}")
     for name, (drawn, rows) in list(made.strata.items())[:SHOWN_ROWS]:
-        output.say(f"  {made.by} {name or '(none)'}: {drawn:,} of {rows:,} rows")
+        output.say(f"  {made.by} {name or '(none)'}: {drawn:,} of {amount(rows, 'row')}")
     if len(made.strata) > SHOWN_ROWS:
         output.say(f"  ... {len(made.strata) - SHOWN_ROWS:,} more values; --json lists all")
     for what, ids in (
@@ -91,17 +87,18 @@ def _show_result(found: ReviewResult) -> None:
     output.table(["reviewer", found.by or "rows", "judged", *VERDICTS], rows)
     for each in found.reviewers:
         if each.unjudged:
-            lacking = f"{len(each.unjudged):,} of {each.rows:,} rows have no verdict"
+            lacking = f"{len(each.unjudged):,} of {amount(each.rows, 'row')} without a verdict"
             output.say(f"{each.reviewer}: {lacking}, the first is {each.unjudged[0]}")
     for agreement in found.agreements:
         _show_agreement(agreement)
     for notice in found.notices:
         output.note(notice)
     if (written := found.written) is not None:
-        output.say(f"{written.annotations:,} annotations written, {written.unchanged:,} were there already")
+        output.say(f"{amount(written.annotations, 'annotation')} written, {written.unchanged:,} there already")
         if written.unknown:
             output.say(
-                f"{len(written.unknown):,} rows are of no sample of the store, the first is {written.unknown[0]}"
+                f"{amount(len(written.unknown), 'row', 'are')} of no sample of the store, the first is "
+                f"{written.unknown[0]}"
             )
 
 
@@ -120,7 +117,7 @@ def _show_agreement(found: Agreement) -> None:
         return
     kappa = "not defined: both gave all rows the same verdict" if found.kappa is None else f"{found.kappa:.3f}"
     output.say(
-        f"{names}: agree on {found.agreed:,} of {found.rows:,} rows, "
+        f"{names}: agree on {found.agreed:,} of {amount(found.rows, 'row')}, "
         f"{found.share:.1%} ({found.low:.1%} to {found.high:.1%}); Cohen's kappa {kappa}"
     )
     if found.disagreements:
@@ -131,7 +128,3 @@ def _show_agreement(found: Agreement) -> None:
         output.table(["row", *found.reviewers, "notes"], rows)
         if len(found.disagreements) > SHOWN_ROWS:
             output.say(f"... {len(found.disagreements) - SHOWN_ROWS:,} more rows; --json lists all")
-
-
-add(app, "make", make, examples=MAKE_EXAMPLES)
-add(app, "read", read, examples=READ_EXAMPLES)

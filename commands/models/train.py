@@ -13,17 +13,13 @@ from ...errors import ProblemsFound, amount
 from ...trainers.runs.options import TrainOptions
 from ...trainers.serving.options import MergeOptions
 from .. import completion, output
-from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
-from . import retrieve, train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
     from ...trainers.runs.preflight.report import Preflight
     from ...trainers.runs.result import RunResult
     from ...trainers.serving.merge import Merged
-
-app = group("Training: a model on a published export, with checkpoints from which it goes on exactly.")
 
 SFT_EXAMPLES = """
 triptych train sft conversation@v1 --model Qwen/Qwen2-Audio-7B-Instruct --set lora={} --output-dir runs/first
@@ -185,7 +181,8 @@ def export(
 
 def _show_merged(made: Merged) -> None:
     equality = made.equality
-    output.say(f"{made.folder}: {made.checkpoint} for {made.layout}, {made.changed:,} weights changed, {made.format}")
+    changed = amount(made.changed, "weight")
+    output.say(f"{made.folder}: {made.checkpoint} for {made.layout}, {changed} changed, {made.format}")
     output.say(
         f"  logits as those of base and checkpoint to {equality.difference:.1e} of the largest (allowed "
         f"{equality.tolerance:.0e}, computed in {equality.computed_in}); {made.format} itself costs "
@@ -199,11 +196,3 @@ def _show_merged(made: Merged) -> None:
         output.say(f"next: triptych phoneme infer {made.folder} AUDIO")
     else:
         output.say(f"next: triptych infer NAME --model {made.folder} --out predictions.jsonl")
-
-
-add(app, "sft", sft, examples=SFT_EXAMPLES)
-add(app, "contrastive", retrieve.contrastive, examples=retrieve.CONTRASTIVE_EXAMPLES)
-add(app, "dpo", dpo, examples=DPO_EXAMPLES)
-add(app, "phoneme", phoneme, examples=PHONEME_EXAMPLES)
-add(app, "export", export, examples=EXPORT_EXAMPLES)
-add(app, "config", train_config.config, examples=train_config.EXAMPLES)

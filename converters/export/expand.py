@@ -15,8 +15,7 @@ by the id of its row, so such a row is not made (`row_id_taken`), and the sample
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Set
 from typing import TYPE_CHECKING
 
 from ...shards.store.sql import first_row, quote
@@ -117,7 +116,7 @@ def _each_copy(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
               FROM {relation} r LEFT JOIN copies k ON k.key = md5_number(r.id))"""
 
 
-def _is_answered_by_captions(read: AbstractSet[str], options: ViewOptions) -> str:
+def _is_answered_by_captions(read: Set[str], options: ViewOptions) -> str:
     """SQL: a row that is made of the sample says one of its captions. A conversation has its own answer, and so has a
     pair that states the chosen one: its rows would all be the same."""
     if not read & CONVERSATION:
@@ -127,7 +126,7 @@ def _is_answered_by_captions(read: AbstractSet[str], options: ViewOptions) -> st
     return "NOT has_turns(messages)" + (" AND not_blank(chosen) IS NULL" if options.takes_pairs else "")
 
 
-def _each_caption(relation: str, read: AbstractSet[str], options: ViewOptions) -> str:
+def _each_caption(relation: str, read: Set[str], options: ViewOptions) -> str:
     """One row for each description of a sample whose task is to describe: its text, if it is none of the captions, and
     its captions, none of them twice. The first has the sample's own id, so that versions with one caption and with all
     can be compared. A description that is the rejected answer of a pair is as good as any other: there is no pair."""

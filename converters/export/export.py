@@ -22,6 +22,7 @@ from ...shards.budgets import MODELS
 from ...shards.events import Run
 from ...shards.exports import keys
 from ...shards.exports import versions as exports
+from ...shards.exports.jsonl import WrittenRows
 from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox, limit_memory
 from ...shards.store.sql import first_row
@@ -41,7 +42,7 @@ from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
-from .media.missing_media import find_missing
+from .media.missing_media import MissingMedia, finding_missing
 from .media.noise import noise_source
 from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
@@ -108,6 +109,7 @@ class Made:
     Attributes:
         sql: The statements that made them, in order.
         rules: The rules behind the verdicts, by dataset.
+        written: The sums of data.jsonl.
     """
 
     rows: Rows
@@ -115,6 +117,7 @@ class Made:
     sql: list[str]
     rules: dict[str, Any]
     budget: BudgetTotals | None
+    written: WrittenRows
 
 
 def make_version(
@@ -142,25 +145,28 @@ def make_version(
     if expansions or request.composition.is_set:
         sql += create_macros(connection, request.options, *EXPANDING)
     sql.append(expand(connection, [*expansions, *repeats_of(connection, request.composition)]))
-    find_missing(store, connection, few=few)
 
     # media, rows
     expanded = bool(expansions) or request.composition.oversample
-    make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
-    if request.composition.is_set:
-        rows, composed = fill(
-            connection,
-            request.composition,
-            seed=request.seed,
-            unusable=unusable_sql(connection, request.selection),
-            choose=choose_again,
-            make=make,
-            folder=scratch,
-            expanded=expanded,
-        )
-        sql += composed.sql
-    else:
-        rows, composed = make(scratch), None
+    with finding_missing(store, connection, few=few) as missing:
+        make = partial(_make_rows, store, connection, request, facts, missing=missing, expanded=expanded)
+        if request.composition.is_set:
+            missing.wait()
+            rows, composed = fill(
+                connection,
+                request.composition,
+                seed=request.seed,
+                unusable=unusable_sql(connection, request.selection),
+                choose=choose_again,
+                make=make,
+                folder=scratch,
+                expanded=expanded,
+            )
+            sql += composed.sql
+        else:
+            rows, composed = make(scratch), None
+            if not missing.known and missing.wait():
+                rows = make(scratch)
     choose_rows(connection, request)
     finished.mkdir()
     rows = extract_rows(connection, request, rows, finished)
@@ -183,14 +189,14 @@ def make_version(
             f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
         )
     refuse_leaks(account)
-    ordered = render(connection, request, rows, account.used(rows.counted), finished)
+    ordered, written = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:
         request.view.write_files(finished / "data.parquet", finished, request.options)
     write_notice(finished / "NOTICE", request, account)
     if not request.view.built_in:
         (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
     budget = _budget(connection, request, rows, account, finished)
-    return Made(rows, account, [*sql, *rows.sql, ordered], choices.decided(), budget)
+    return Made(rows, account, [*sql, *rows.sql, ordered], choices.decided(), budget, written)
 
 
 def _make_rows(
@@ -200,11 +206,12 @@ def _make_rows(
     facts: CorpusFacts,
     folder: Path,
     *,
+    missing: MissingMedia,
     expanded: bool,
 ) -> Rows:
     """Cut the media of the chosen samples and create `rows`."""
     log.info("export %s: cut media", request.name)
-    derive_media(store, connection, _media_request(store, connection, request))
+    derive_media(store, connection, _media_request(store, connection, request), missing)
     root, changed = request.media_root, request.sound is not None
     placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed)
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
@@ -240,7 +247,8 @@ def _publish(
             manifest["pairs"] = read_pairs(connection)
         if request.view.certify is not None:
             manifest["certificate"] = request.view.certify(finished / "data.parquet", request.options)
-        manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
+        manifest["files"] = exports.data_files(finished, made.written)
+        manifest["content_sha256"] = made.written.content_sha256
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)
             if not is_accounted(connection, version):

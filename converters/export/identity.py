@@ -60,7 +60,7 @@ class StoreSnapshot:
             for name in TABLE_NAMES
         }
         with duckdb.connect(":memory:") as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")  # of its cursors, too, which media is cut by
             annotated = bool(tables["annotations"].file_uris())
             make_views(connection, view_statements(tables.__getitem__, annotated=annotated, names=_READ, until=until))
             yield cls(store, tables, connection)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.exports.jsonl import LOSS_COLUMNS, sparse_columns, write_jsonl
+from ...shards.exports.jsonl import LOSS_COLUMNS, WrittenRows, sparse_columns, write_jsonl
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 KEPT = "FROM rows WHERE _outcome IS NULL"
 """The samples that have a row."""
+_MESSAGES = ("messages", "prompt", "completion", "chosen", "rejected")
+"""Columns of messages: where no tool is called they hold texts alone, and no number."""
+_FIRST = 1000
+"""Rows whose shapes are taken for those of most, in an export of many times more."""
 _EXTRA_KEYS = 20
 """For so many keys of `extra` a file starts with rows that have them: a loader then expects any."""
 
@@ -118,19 +122,20 @@ def make_rows(
     file = folder / "rows.parquet"
     rows = f"read_parquet({quote(str(file))})"
     with sql_errors(view):
-        connection.execute(
+        made = connection.execute(
             f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
-        )
+        ).fetchone()
     if view.built_in:
         # Parquet has all the types that these views use: binding their statement once more would tell the same.
         types = _own_types(connection.execute(f"DESCRIBE FROM {rows}").fetchall())
-        rows = _finite(connection, types, rows)
+        texts = _MESSAGES if empty.issuperset(TOOLS) else ()
+        rows = _finite(connection, {name: type_ for name, type_ in types.items() if name not in texts}, rows)
     else:
         found = f"SELECT _invalid_skip, id FROM {rows} WHERE _invalid_skip IS NOT NULL ORDER BY id LIMIT 1"
         if (row := first_row(connection, found)) is not None:
             check_skip(view, str(row[0]), row[1])
     if view.format is not None:
-        rows = _refuse(connection, request, types, rows)
+        rows = _refuse(connection, request, types, rows, many=made is not None and made[0] > 50 * _FIRST)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
     optional = [name for name in view.optional_columns if name in types]
     return Rows(types, media_columns(view, types), optional, [*macros, sql], rows, expanded)
@@ -254,10 +259,14 @@ def _foreign_sql(types: dict[str, str], media: Collection[str]) -> str:
     return f"CASE WHEN {' OR '.join(tests) or 'false'} THEN 'refused_foreign_path' END"
 
 
-def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: dict[str, str], rows: str) -> str:
+def _refuse(
+    connection: duckdb.DuckDBPyConnection, request: Request, columns: dict[str, str], rows: str, *, many: bool
+) -> str:
     """`rows` with an outcome for the rows that the consumer would drop."""
     assert request.view.format is not None
     shape = shape_sql(request.view.format, columns)
+    if many and "JSON" in columns.values():
+        shape = shape_sql(request.view.format, columns, _frequent(connection, shape, rows))
     shapes = connection.execute(f"""
         SELECT to_json(shape)::VARCHAR FROM (SELECT DISTINCT {shape} AS shape FROM {rows} WHERE _outcome IS NULL)
         """).fetchall()
@@ -275,8 +284,23 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
     return f"(SELECT * REPLACE (coalesce(_outcome, reason) AS _outcome) FROM {rows} LEFT JOIN refused USING (id))"
 
 
-def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
-    """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
+def _frequent(connection: duckdb.DuckDBPyConnection, shape: str, rows: str) -> list[str]:
+    """The shapes (JSON) that most of the first rows have."""
+    first = f"SELECT {shape} AS shape FROM {rows} WHERE _outcome IS NULL LIMIT {_FIRST}"
+    found = connection.execute(
+        f"SELECT to_json(shape)::VARCHAR FROM ({first}) GROUP BY shape HAVING count(*) > {_FIRST // 10} ORDER BY ALL"
+    )
+    return [str(text) for (text,) in found.fetchall()]
+
+
+def render(
+    connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path
+) -> tuple[str, WrittenRows]:
+    """Write data.parquet in order, then data.jsonl from it; return the SQL, and the sums of the latter.
+
+    Args:
+        used: Counted columns with values.
+    """
     order = _order_sql(request)
     if request.view.arrange is not None:
         order = request.view.arrange(order)
@@ -298,8 +322,8 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     parquet = folder / "data.parquet"
     with sql_errors(request.view):
         connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
-        write_jsonl(connection, parquet, folder / "data.jsonl")
-    return ordered
+        written = write_jsonl(connection, parquet, folder / "data.jsonl", media_root=request.media_root)
+    return ordered, written
 
 
 def _order_sql(request: Request) -> str:

@@ -91,7 +91,7 @@ def rebuild(store: Store, version: exports.Version) -> Rebuilt:
         finished = scratch / "version"
         made = make_version(snapshot, request, facts, scratch=scratch, finished=finished, run=None)
         _refuse_removed(store, snapshot.connection, version, expanded=made.rows.expanded)
-        found, _ = exports.data_files(finished, request.media_root)
+        found = exports.data_files(finished, made.written)
         with locked(folder / ".lock", purpose=f"rebuild {version.reference}"):
             for name, expected in manifest["files"].items():
                 if found.get(name, {}).get("sha256") != expected["sha256"]:

@@ -37,6 +37,8 @@ _TRAINER_FIELDS = frozenset(
 )  # fmt: skip
 _ORIGIN = ("language", "target_language", "speaker", "words", "phones")
 """Those of `FIELDS` that describe a sample; what a model learns of it stays the same without them."""
+_SAID_OTHERWISE = {"phoneme": frozenset({"text"})}
+"""Fields of `FIELDS` that rows of a view say in another form: a transcript by its phones."""
 _TRAINER_PREFIXES = ("messages.", "rejected_", "positive_", "negative_", "teacher_")
 
 
@@ -66,7 +68,8 @@ def told(left_out: Mapping[str, int], view: str, options: ViewOptions, *, own: C
     where = f"{view} --task {options.task}" if options.task else view
     for name, count in left_out.items():
         dropped = name == "reasoning" and options.reasoning == "drop"
-        if (_is_learned(name) and not dropped) or name in own:
+        is_said = name in _SAID_OTHERWISE.get(view, ())
+        if (_is_learned(name) and not dropped and not is_said) or name in own:
             yield f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
 
 

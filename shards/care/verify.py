@@ -22,17 +22,18 @@ from ..store.store import Store
 from ..store_format import TABLE_NAMES
 
 _NAMED = """
-    SELECT path, any_value(sha256) AS sha256, any_value(bytes) AS bytes, list(DISTINCT dataset) AS datasets,
+    SELECT path, CASE WHEN min(sha256) = max(sha256) THEN min(sha256) ELSE min(sha256) || ' or ' || max(sha256) END
+           AS sha256, any_value(bytes) AS bytes, list(DISTINCT dataset) AS datasets,
            list(id ORDER BY id)[1:{ids}] AS ids, count(*) AS samples
     FROM (
         SELECT dataset, id, unnest(list_filter([
             {{path: audio.path, sha256: audio.sha256, bytes: audio.bytes}},
             {{path: video.path, sha256: video.sha256, bytes: video.bytes}},
             {{path: image.path, sha256: image.sha256, bytes: image.bytes}}
-        ], lambda m: m.path IS NOT NULL), recursive := true) FROM samples_as_pulled
+        ], lambda m: m.path IS NOT NULL), recursive := true) FROM samples_as_pulled {where}
         UNION ALL
         SELECT dataset, id, m.path, m.sha256, NULL FROM (
-            SELECT dataset, id, unnest(more_media) AS m FROM samples_as_pulled WHERE more_media IS NOT NULL)
+            SELECT dataset, id, unnest(more_media) AS m FROM samples_as_pulled {where})
     ) GROUP BY path ORDER BY path"""
 _IDS = 5
 _MANY = 20_000
@@ -107,7 +108,7 @@ def lost_media(store: Store, dataset: str) -> list[LostMedia]:
         if not gone:
             return []
         connection.register("gone", texts_table(path=gone))
-        table = connection.sql(f"SELECT * FROM ({_NAMED.format(ids=_IDS)}) SEMI JOIN gone USING (path)")
+        table = connection.sql(f"SELECT * FROM ({_NAMED.format(ids=_IDS, where='')}) SEMI JOIN gone USING (path)")
         return [_lost(row, "missing") for row in table.to_arrow_table().to_pylist()]
 
 
@@ -141,11 +142,11 @@ def recorded_media(store: Store, version: exports.Version) -> dict[str, Expected
         paths = list(exports.media_files(version).values())
     except duckdb.Error:
         return {}  # `exports.verify` finds that the file has changed
+    datasets = ", ".join(quote(name) for name in version.manifest["datasets"]) or "NULL"
+    named = _NAMED.format(ids=1, where=f"WHERE dataset IN ({datasets})")
     with connect(store, named_in="samples_as_pulled") as connection:
         connection.register("wanted", texts_table(path=paths))
-        rows = connection.execute(
-            f"SELECT path, sha256, bytes FROM ({_NAMED.format(ids=1)}) SEMI JOIN wanted USING (path)"
-        ).fetchall()
+        rows = connection.execute(f"SELECT path, sha256, bytes FROM ({named}) SEMI JOIN wanted USING (path)").fetchall()
     return {path: Expected(store.media.absolute(path), digest, size) for path, digest, size in rows}
 
 
@@ -156,7 +157,7 @@ def _verify_media(store: Store, found: Verified, *, quick: bool, is_readable: bo
         named: set[Path] = set()
         if is_readable:
             with connect(store, named_in="samples_as_pulled") as connection:
-                for batch in connection.sql(_NAMED.format(ids=_IDS)).to_arrow_reader(_ROWS):
+                for batch in connection.sql(_NAMED.format(ids=_IDS, where="")).to_arrow_reader(_ROWS):
                     for row in batch.to_pylist():
                         path = store.media.absolute(row["path"])
                         named.add(path)

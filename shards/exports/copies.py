@@ -136,7 +136,7 @@ def _write_copy(
         select = rows_under(connection, version, media_root)
         parquet = folder / "data.parquet"
         connection.execute(f"COPY ({select}) TO {quote(str(parquet))} ({PARQUET})")
-        write_jsonl(connection, parquet, folder / "data.jsonl")
+        written = write_jsonl(connection, parquet, folder / "data.jsonl", media_root=media_root)
     names = list(version.manifest["files"])
     for name in names:
         if name not in (parquet.name, "data.jsonl"):
@@ -144,8 +144,8 @@ def _write_copy(
             shutil.copyfile(version.path / name, folder / name)
     if write_files is not None:
         write_files(parquet, folder)
-    files, content = data_files(folder, media_root, names)
-    if content != version.manifest["content_sha256"]:
+    files = data_files(folder, written, names)
+    if written.content_sha256 != version.manifest["content_sha256"]:
         raise DamagedError(f"{version.reference}: the copy under {media_root} has different rows from the original.")
     manifest = manifest | {"files": files}
     write_json(folder / "manifest.json", manifest)

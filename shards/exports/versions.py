@@ -23,7 +23,8 @@ from ..sample import NAME
 from ..store.database import session
 from ..store.sql import identifier, quote
 from ..store.store import Store
-from .media_places import MediaPlace, media_places, without_root
+from .jsonl import WrittenRows
+from .media_places import MediaPlace, media_places
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +38,6 @@ SAMPLE_ID = "sample_id"
 BUDGET = "budget.parquet"
 """What each row is in a model, in versions that counted it."""
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
-_CHUNK = 4 * 1024 * 1024
 _REQUIRED = ("rows", "counts", "datasets", "media_root", "created_at", "run_id", "files", "content_sha256")
 
 
@@ -187,20 +187,6 @@ def sums(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def content_sum(jsonl: Path, media_root: str) -> str:
-    """Return the SHA-256 of rows with the media root replaced by `$MEDIA`."""
-    digest = hashlib.sha256()
-    carry = b""
-    with jsonl.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            carry += chunk
-            end = carry.rfind(b"\n") + 1
-            digest.update(without_root(carry[:end], media_root))
-            carry = carry[end:]
-    digest.update(without_root(carry, media_root))
-    return digest.hexdigest()
-
-
 def write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8")
 
@@ -339,8 +325,8 @@ def which(store: Store, file: Path) -> list[Version]:
     ]
 
 
-def data_files(folder: Path, media_root: str, names: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
-    """Return the checksums of the files of a version, and the content checksum of its rows.
+def data_files(folder: Path, rows: WrittenRows, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the sizes and checksums of the files of a version, whose data.jsonl holds these rows.
 
     Args:
         names: The files; default: all in the folder.
@@ -349,10 +335,10 @@ def data_files(folder: Path, media_root: str, names: Sequence[str] = ()) -> tupl
         first = ["data.jsonl", "data.parquet", "NOTICE"]
         others = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         names = [*first, *sorted(name for name in others if name not in (*first, "manifest.json"))]
+    known = {"data.jsonl": {"bytes": rows.size, "sha256": rows.sha256}}
     with ThreadPoolExecutor(2) as pool:  # hashing releases the GIL
-        content = pool.submit(content_sum, folder / "data.jsonl", media_root)
-        found = list(pool.map(lambda name: sums(folder / name), names))
-        return dict(zip(names, found, strict=True)), content.result()
+        found = pool.map(lambda name: known.get(name) or sums(folder / name), names)
+        return dict(zip(names, found, strict=True))
 
 
 def rows_under(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:

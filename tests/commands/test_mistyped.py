@@ -63,7 +63,7 @@ def test_an_option_without_effect_is_noted(tmp_path: Path) -> None:
     assert done.code == 0
     assert "--seed has no effect" in done.stderr
     assert "demo-speech: --cookies has no effect: it has no clips to download" in done.stderr
-    drawn = run("triptych", *pull, "--by", "hash", "--seed", "3")
+    drawn = run("triptych", *pull, "--split", "test", "--by", "hash", "--seed", "3")
     assert drawn.code == 0 and "no effect" not in drawn.stderr
 
 

@@ -21,8 +21,7 @@ import typer.main
 from support.command_line import run
 from support.places import ROOT
 from triptych import api, cli
-from triptych.commands import reference
-from triptych.commands.help import add, group
+from triptych.commands import reference, table
 from triptych.commands.parameters import takes
 from triptych.options import Option, Options, Parameter, parameters
 
@@ -179,12 +178,9 @@ def test_an_option_of_a_model_inside_another_is_flat_outside(tmp_path: Path) -> 
     def told(options: api.PullOptions, names: list[str] | None = None) -> None:
         raise Told(options)
 
-    app = group("A group.")
-    add(app, "told", told)
-    add(app, "other", told)
     with pytest.raises(Told) as caught:
-        typer.main.get_command(app).main(
-            ["told", "--max-tries", "7", "--retry", "dead,private", "--retry", "live"], standalone_mode=False
+        table.command("told", told).main(
+            ["--max-tries", "7", "--retry", "dead,private", "--retry", "live"], standalone_mode=False
         )
     [options] = caught.value.args
     assert options.subset.max_tries == 7 and options.clips.retry == {"dead", "private", "live"}

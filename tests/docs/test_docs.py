@@ -112,7 +112,7 @@ def command_of(program: str) -> Any:
     import typer
     from triptych import cli
 
-    return typer.main.get_command(cli.app if program == "triptych" else cli.cards.app)
+    return typer.main.get_command(cli.app if program == "triptych" else cli.catalog)
 
 
 def unknown_words(program: str, words: list[str]) -> list[str]:

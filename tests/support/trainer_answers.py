@@ -1,8 +1,8 @@
-"""What trainers themselves do with the rows of `trainer_rows`, recorded and asked afresh.
+"""What trainers and readers themselves do with the rows of `trainer_rows`, recorded and asked afresh.
 
 `PYTHONPATH=tests python -m support.trainer_answers ms-swift` loads every row with the client (`make client-ms-swift`),
-each from a file of its own, and prints the record: some ten minutes. `llamafactory` is the other one. A further word is
-the model whose template is used (`qwen2-audio`); each has a record of its own.
+each from a file of its own, and prints the record: some ten minutes. `llamafactory` and `webdataset` are the others. A
+further word is the model whose template is used (`qwen2-audio`); each has a record of its own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from support import imported
 from support.places import ROOT
 from support.trainer_rows import TASKS, llamafactory, make_media, placed, rows_of
+from support.trainer_rows.tar_shards import SHARDS
 from triptych.validators.consumers import CONSUMERS
 from triptych.validators.consumers.client import ask
 
@@ -24,7 +25,7 @@ RECORDS = ROOT / "tests/validators/consumers"
 MODEL = "qwen3-omni"
 """Whose template is used if none is named."""
 KINDS = ("image", "audio", "video")
-PARTS = {"ms-swift": TASKS, "llamafactory": tuple(llamafactory.FILES)}
+PARTS = {"ms-swift": TASKS, "llamafactory": tuple(llamafactory.FILES), "webdataset": ("shards",)}
 """Client -> the parts of its record."""
 
 
@@ -38,6 +39,8 @@ def recorded(client: str, model: str = MODEL) -> dict[str, dict[str, Any]]:
 
 def asked(client: str, part: str, folder: Path, *, python: Path, model: str = MODEL) -> dict[str, Any]:
     """The answers of the client itself."""
+    if client == "webdataset":
+        return _of_shards(folder, python)
     make_media(folder / "media")
     if client == "ms-swift":
         rows, request = rows_of(part, folder / "media"), {"task": part}
@@ -48,6 +51,20 @@ def asked(client: str, part: str, folder: Path, *, python: Path, model: str = MO
     file = imported.table(folder / f"{part}.jsonl", rows)
     found = ask(CONSUMERS[client], python, {"file": str(file), "model": model, "alone": True, **request}).rows
     return {row["id"]: short(found[row["id"]]) for row in rows}
+
+
+def _of_shards(folder: Path, python: Path) -> dict[str, Any]:
+    paths = {name: folder / f"{number}.tar" for number, name in enumerate(SHARDS)}
+    for name, path in paths.items():
+        path.write_bytes(SHARDS[name])
+    found = ask(CONSUMERS["webdataset"], python, {"shards": list(map(str, paths.values()))}).rows
+    return {
+        name: {
+            "given": [f"{key}: {' '.join(suffixes)}" for key, suffixes in found[str(path)]["given"]],
+            **{what: found[str(path)][what] for what in ("undecoded", "stopped")},
+        }
+        for name, path in paths.items()
+    }
 
 
 def short(answer: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ RULES: list[tuple[str, dict[str, Any], set[str]]] = [
      {"function_call"}),
     ("llamafactory-sharegpt", {"conversations": [human("a"), gpt("b")], "system": 3}, {"system_type"}),
     ("llamafactory-alpaca", {"instruction": 3, "output": "a"}, {"prompt_type"}),
-    ("llamafactory-sharegpt", {"conversations": [human("a"), {"from": "gpt"}]}, {"message_keys"}),
+    ("llamafactory-sharegpt", {"conversations": [human("a"), "b"]}, {"message_keys", "unknown_role"}),
+    ("llamafactory-sharegpt", {"conversations": [human("a"), {"from": "gpt"}]}, {"null_content"}),
     ("llamafactory-sharegpt", {"conversations": [human("a"), gpt(None)]}, {"null_content"}),
     ("llamafactory-sharegpt", {"conversations": [human("a"), gpt("b"), human("c")]}, {"odd_count"}),
     ("llamafactory-sharegpt", {"conversations": [{"from": "system", "value": "s"}, human("a"), gpt("b")]}, set()),
@@ -230,3 +231,18 @@ def test_a_problem_says_what_to_do_and_those_of_trainers_what_the_consumer_does(
         assert [code for code, problem in module.PROBLEMS.items() if not problem.mend] == [], name
         if name.startswith(("conversation-", "llamafactory-", "messages-")):
             assert [code for code, problem in module.PROBLEMS.items() if not problem.consequence] == []
+
+
+def test_a_column_that_no_row_has_is_told_where_dataset_info_names_it(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "y"}]
+    columns = {"messages": "conversations", "system": "said", "audios": "sounds"}
+    info = {"mine": {"file_name": "data.jsonl", "formatting": "sharegpt", "columns": columns}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    data = tmp_path / "data.jsonl"
+    rows = [{"conversations": [{"from": "system", "value": "s"}, *turns], "sounds": None}, {"conversations": turns}]
+    for number, missing in (
+        (1, {}),
+        (2, {"missing_column": 1}),
+    ):  # the first row has its system message among the turns
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows[:number]))
+        assert summarise_file(data, "llamafactory-sharegpt").counts == missing

@@ -121,6 +121,9 @@ def test_a_copy_never_replaces_a_file_and_a_row_that_cannot_be_read_stops_it(tmp
         triptych.validate_file("msswift", file, fix=file)
     with pytest.raises(UsageError, match="JSON Lines"):
         triptych.validate_file("msswift", file, fix=tmp_path / "y.parquet")
+    for folder in ("", "/", tmp_path):
+        with pytest.raises(UsageError, match="is a folder: name the file to write"):
+            triptych.validate_file("msswift", file, fix=folder)
     file.write_text(json.dumps(chat("q")) + "\n{oops\n")
     with pytest.raises(ProblemsFound, match="row 2"):
         triptych.validate_file("msswift", file, fix=tmp_path / "y.jsonl")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...errors import amount
 from ...validators.metrics.metric import JUDGED
 
 
@@ -91,7 +92,7 @@ def _without(rows: Sequence[Counts], title: str, metric: str, *, source: str | N
     if left := len(own) - len(counted):
         wrong = "have 0" if metric in JUDGED else "are wrong"
         printed = _printed(metric, counted)
-        yield f"{title}: its script leaves out {left:,} rows {why}, and prints {printed}; here they {wrong}"
+        yield f"{title}: its script leaves out {amount(left, 'row')} {why}, and prints {printed}; here they {wrong}"
 
 
 def _printed(metric: str, rows: Sequence[Counts]) -> str:
@@ -101,7 +102,7 @@ def _printed(metric: str, rows: Sequence[Counts]) -> str:
         return f"{right:,.0f} of {len(rows):,} right, {right / len(rows):.2%}" if rows else "no score"
     evaluated = sum(row.counts["evaluated"] for row in rows)
     points = sum(row.counts["points"] for row in rows) * (100 if metric == "rubrics" else 1)
-    return f"{points / evaluated:.2f} over {evaluated:,.0f} rows" if evaluated else "no score"
+    return f"{points / evaluated:.2f} over {amount(round(evaluated), 'row')}" if evaluated else "no score"
 
 
 def mixed_audio(scores: Mapping[str, float | None]) -> str | None:

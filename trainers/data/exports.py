@@ -6,7 +6,7 @@ A reader exposes the version and its content hash, so that a training run can re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from ...errors import DamagedError, UsageError
 from ...shards.care.verify import recorded_media
 from ...shards.exports import versions as exports
 from ...shards.exports.rows import read_rows
+from ...shards.media.integrity import LinkedSums
 from ...shards.store.store import Store
 
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExportReader:
-    """The rows of one version, in order."""
+    """The rows of one version, in order.
+
+    Attributes:
+        linked: What its linked media were when they were linked, where the version was verified.
+    """
 
     version: exports.Version
+    linked: LinkedSums = field(default_factory=LinkedSums)
 
     @classmethod
     def open(cls, reference: str, *, store: Store, verify: bool = True) -> ExportReader:
@@ -42,11 +48,14 @@ class ExportReader:
         version = exports.find(store, reference)
         if exports.without_rows(version):
             exports.require_data(version)
-        problems = exports.verify(version, quick=True, recorded=recorded_media(store, version)) if verify else []
+        recorded = recorded_media(store, version) if verify else {}
+        problems = exports.verify(version, quick=True, recorded=recorded) if verify else []
         if problems:
             more = f" and {len(problems) - 1} more problems" if len(problems) > 1 else ""
             raise DamagedError(f"{version.reference}: {problems[0]}{more}", hint="publish it again: triptych export")
-        return cls(version)
+        return cls(version, LinkedSums({
+            path: expected.sha256 for path, expected in recorded.items() if expected.sha256 and Path(path).is_absolute()
+        }))  # fmt: skip
 
     def __len__(self) -> int:
         return int(self.version.manifest["rows"])
@@ -91,6 +100,18 @@ class ExportReader:
     def rows_by_number(self) -> RowDataset:
         """Return the rows as a map-style dataset."""
         return RowDataset(self.dataset())
+
+
+def require_exports(store: Store, *references: str | None) -> None:
+    """Look exports up by their names, before seconds go into libraries of models and minutes into models.
+
+    Raises:
+        UsageError: One of them is not there, or was withdrawn.
+        DamagedError: A file of one is missing.
+    """
+    for reference in references:
+        if reference is not None:
+            exports.require_data(exports.find(store, reference))
 
 
 class RowDataset:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,6 +21,7 @@ from ...shards.store.use import using
 from .exports import ExportReader
 from .row_turns import form_of, row_of
 from .training_row import TrainingRow as TrainingRow
+from .turns import with_sums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,13 +116,15 @@ class TrainingRows(Sequence[TrainingRow]):
         """
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
-        return row_of(
+        row = row_of(
             self.values(number),
             self._form,
             where=self.where,
             sound_in_videos=self._sound_in_videos,
             is_pretraining=self._is_pretraining,
         )
+        linked = self.reader.linked
+        return replace(row, turns=with_sums(row.turns, linked)) if linked else row
 
     def values(self, number: int) -> dict[str, Any]:
         """The columns of a row that are not null, as published."""

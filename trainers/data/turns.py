@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...shards.media.integrity import LinkedSums
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A medium whose sound is heard: a path, or a URL that a server is handed."""
+    """A medium whose sound is heard: a path, or a URL that a server is handed.
+
+    Attributes:
+        sha256: What its bytes must be, where its name does not say so: it was linked.
+    """
 
     path: str
+    sha256: str | None = None
 
     @property
     def is_url(self) -> bool:
@@ -23,6 +32,7 @@ class Picture:
     """An image that is seen."""
 
     path: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Video:
 
     path: str
     with_sound: bool = False
+    sha256: str | None = None
 
 
 Medium = Clip | Picture | Video
@@ -56,3 +67,14 @@ class Turn:
     @property
     def text(self) -> str:
         return "".join(part for part in self.parts if isinstance(part, str))
+
+
+def with_sums(turns: tuple[Turn, ...], linked: LinkedSums) -> tuple[Turn, ...]:
+    """The same turns, each linked medium with the SHA-256 that the store has of it."""
+    if not linked:
+        return turns
+
+    def known(part: Part) -> Part:
+        return part if isinstance(part, str) else replace(part, sha256=linked.get(part.path))
+
+    return tuple(replace(turn, parts=tuple(map(known, turn.parts))) for turn in turns)

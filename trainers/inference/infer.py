@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
+from ...shards.media.integrity import check_as_stored
 from ...shards.media.streams import MediaError
 from ...validators.metrics.edits import UNSPACED
 from ...validators.metrics.vote import vote
@@ -106,7 +107,7 @@ def _notes(options: InferOptions, questions: Sequence[Question], answerer: Answe
         notes.append("--stop '\\n\\n' ends an answer at its first empty line: a chain of thought has several")
     prompts = sum(bool(question.prompt.strip()) for question in questions)
     if prompts and answerer.is_open and not answerer.backend.takes_prompts:
-        notes.append(f"the model only transcribes: the prompts of {prompts:,} rows were not asked")
+        notes.append(f"the model only transcribes: the prompts of {amount(prompts, 'row')} were not asked")
     if sum(question.fault is not None for question in questions) == len(questions):
         notes.append("no row can be asked as it is")
     return notes
@@ -186,6 +187,7 @@ class _Row:
         for clip in clips:
             if clip.is_url:
                 raise MediaError("url", f"{clip.path}: download it, or hand it to a server with --audio-as url")
+            check_as_stored(Path(clip.path), clip.sha256)
         sounds = [read_sound(Path(clip.path), backend.rate) for clip in clips]
         self.fields["seconds"] = seconds_of(sounds, backend.rate)
         heard_s = self.run.options.max_seconds or backend.heard_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import UsageError
@@ -11,6 +11,7 @@ from ...shards.json_rows import read_object_rows
 from ...shards.store.store import Store
 from ...shards.store.use import using
 from ..data.exports import ExportReader
+from ..data.turns import with_sums
 from .questions import Question
 from .row_forms import question_of
 
@@ -74,7 +75,8 @@ def export(reference: str, store: str | Path | None, prompt: str | None) -> Aske
             question_of(row, id=str(row["id"]), where=f"{where} {row['id']}", folder=reader.version.path, prompt=prompt)
             for row in rows
         )
-        return Asked(questions, where, reader.content_sha256)
+        known = (replace(each, turns=with_sums(each.turns, reader.linked)) for each in questions)
+        return Asked(tuple(known), where, reader.content_sha256)
 
 
 def _unique(questions: Iterator[Question]) -> tuple[Question, ...]:

@@ -209,7 +209,7 @@ def family_of(config: Any) -> Family:
             return family
     if kind_of(config) == TEXT_KIND:
         return TEXT
-    named = ", ".join(sorted({each for family in FAMILIES for each in family.model_types}))
+    named = ", ".join(sorted({each for family in FAMILIES if family is not PHONEME for each in family.model_types}))
     raise UsageError(
         f"models of the type {config.model_type!r} cannot be trained here.",
         hint=f"models of sound: {named}; and models of text alone that transformers has a class for",

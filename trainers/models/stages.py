@@ -98,6 +98,11 @@ class TrainingPlan:
         """Names of all parameters that any stage trains, sorted."""
         return tuple(sorted(name for group in self.groups for name in group.parameters))
 
+    @property
+    def rates(self) -> dict[str, tuple[float, ...]]:
+        """The highest learning rate of each part in each stage, its biases and norms with the rest."""
+        return {group.name.replace(" no decay", ""): group.rates for group in self.groups}
+
     def stage_at(self, step: int) -> int:
         """The stage that a step is in; steps count from 0."""
         return sum(end <= step for end in self.ends)

@@ -8,7 +8,7 @@ base.py           the folders that it is made of
 loss.py           what is minimised
 train.py          a run
 decoder.py       phones out of a clip, with confidences; how likely the phones are that should be said
-pronunciation.py  scores of a pronunciation, from an alignment
+scores/           how well phones were heard, and said
 recognizer.py     what a run, or the folder that was made of it, says of clips
 infer.py          clips, and rows of an export, with error rates
 hand_on.py        a run as a model folder: adapters merged, new tokens in it

@@ -122,10 +122,10 @@ def phoneme_build_vocabulary_with(
     from ..models.model_loading import require_torch
     from .vocabulary import PhoneVocabulary, rows_of
 
-    require_torch("train")
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise UsageError(f"{options.out} is there and not empty.", hint="name another folder, or remove it")
     rows = rows_of(export, store=store, allow_held_out=options.allow_held_out)
+    require_torch("train")
     files = locate(options.model, revision=options.revision, download=options.download)
     made = PhoneVocabulary.of_export(rows, min_freq=options.min_freq)
     tokenizer = made.extended(files.folder)

@@ -6,7 +6,7 @@ Defaults are those of the phoneme-LoRA scripts where they name one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -24,6 +24,9 @@ from ..runs.config.values import Components, Name, Number, Whole, key
 PROMPT = "请你做语音评测"
 ROWS = "rows"
 """As a prompt: the question of each row."""
+
+PER = "per"
+"""As what checkpoints are compared by, and as a score: the phone error rate."""
 
 NEW_PARTS = ("projector", "new_tokens")
 """What has no weights before the first step, and is always there."""
@@ -80,6 +83,14 @@ class PhonemeSection(Section):
         Number, key("Weight of the CTC loss of a linear layer over the frames; 0: there is no such layer.", source=OURS,
                     ge=0)
     ] = 0.0  # fmt: skip
+    best_metric: Annotated[
+        Literal["loss", "per"],
+        key("What checkpoints are compared by on data.validation: its loss, or the phone error rate of what is heard.",
+            source=OURS),
+    ] = "loss"  # fmt: skip
+    per_rows: Annotated[
+        Whole, key("How many of its rows are heard for that, the first of the export.", source=OURS, ge=1)
+    ] = 200
     keep_states: Annotated[
         Number, key("Gigabytes of memory for what the encoder makes of clips: each is heard once, not in every epoch.",
                     source=OURS, ge=0)
@@ -102,9 +113,11 @@ class PhonemeConfig(RunConfig):
     def _only_what_is_there(self) -> Self:
         if self.evaluation is not None:
             raise ValueError(
-                "evaluation: phones are not scored as answers: name data.validation, whose loss and phone error rate "
-                "are measured"
+                "evaluation: phones are not scored as answers: name data.validation, whose loss is measured, and with "
+                "phoneme.best_metric: per its phone error rate"
             )
+        if self.phoneme.best_metric == PER and self.data.validation is None:
+            raise ValueError("phoneme.best_metric: per is measured on rows of data.validation: name that export")
         if self.model.audio_padding != "full":
             raise ValueError("model.audio_padding: Whisper's encoder takes its 30 s; remove the key")
         if self.model.tokenizer is not None and self.phoneme.min_freq != 1:

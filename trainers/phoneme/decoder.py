@@ -95,10 +95,13 @@ class PhoneDecoder:
     encoder: PhoneEncoder
     computing: Callable[[], AbstractContextManager[Any]] = nullcontext
 
-    def hear(self, clip: Path, *, prompt: str, canonical: Sequence[str] | None = None) -> Heard:
+    def hear(
+        self, clip: Path, *, prompt: str, canonical: Sequence[str] | None = None, most: int | None = None
+    ) -> Heard:
         """The phones of a clip.
 
         Args:
+            most: How many; default: as many as the clip has frames.
             canonical: The phones that should be said; None: no goodness is computed.
 
         Raises:
@@ -112,7 +115,8 @@ class PhoneDecoder:
         inputs = self.encoder.join_spectra([spectrum])
         ids = [*sound, *self.encoder.tokenizer(pieces[1].text, add_special_tokens=False)["input_ids"]]
         with torch.no_grad(), self.computing():
-            phones, end, finish = self._said(ids, inputs, most=len(sound))
+            frames = len(sound)
+            phones, end, finish = self._said(ids, inputs, most=frames if most is None else min(most, frames))
             goodness = self._goodness(ids, inputs, list(canonical)) if canonical else ()
         return Heard(tuple(phones), end, finish, len(sound) / 50, cut, goodness)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DamagedError, UsageError
 from ..models.model_loading import quiet_transformers, read_config, require_torch
 from ..models.training_model import BF16, FP32, Loading
-from ..runs.records.card import CARD, merged_card
+from ..runs.records.card import merged_card, put_card
 from ..serving.equality import (
     TOLERANCE,
     TOLERANCE_16,
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 _NAMES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
 
-def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | None = None) -> Merged:
+def hand_on(
+    run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | None = None, encoder: Path | None = None
+) -> Merged:
     """Make a model folder of a run of phones.
 
     Args:
@@ -51,7 +53,7 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
         DamagedError: The result does not say what base and checkpoint say.
     """
     require_torch("train")
-    found = Run.open(run, checkpoint, base=base)
+    found = Run.open(run, checkpoint, base=base, encoder=encoder)
     check_out(out, found.base.folder)
     kind = _kind_of(found.base.folder)
     loading = _loading(found.base.folder, kind)
@@ -65,8 +67,7 @@ def hand_on(run: Path, out: Path, *, layout: str, checkpoint: str, base: Path | 
     try:
         _write(found, merged, kind, partial)
         equality = _held(merged, adapted, probe, partial, kind, loading, weights=len(names))
-        if (card := merged_card(run, found.checkpoint.name)) is not None:
-            (partial / CARD).write_text(card, encoding="utf-8")
+        put_card(partial, merged_card(run, found.checkpoint.name))
         partial.chmod(0o755)
         if out.is_dir():
             out.rmdir()

@@ -23,8 +23,8 @@ from ..evaluation.predictions import Prediction, write_predictions
 from ..sft.conversation_encoder import EncoderSettings
 from .decoder import Heard
 from .options import PhonemeInferOptions
-from .pronunciation import Pronunciation, assess
 from .recognizer import PhoneRecognizer
+from .scores.pronunciation import Pronunciation, assess
 from .vocabulary import rows_of
 
 Progress = Callable[[int, int], None]
@@ -103,7 +103,7 @@ def infer_phones(
     for each in asked:  # before a model is loaded
         read(" ".join(each.reference or ()), each.id)
     recognizer = PhoneRecognizer.open(
-        folder, checkpoint=options.checkpoint, base=options.base, device=options.device,
+        folder, checkpoint=options.checkpoint, base=options.base, encoder=options.encoder, device=options.device,
         settings=EncoderSettings(long=options.long),
     )  # fmt: skip
     read(" ".join(recognizer.vocabulary.phones), f"{folder}: the vocabulary of the model")
@@ -163,7 +163,7 @@ def _rows(options: PhonemeInferOptions, store: Store | Path | str | None) -> Ite
         fault = None if len(clips) == len(row.media) == 1 else f"not_one_clip: {len(row.media)} media"
         if fault is None:
             try:
-                check_as_stored(Path(clips[0].path))
+                check_as_stored(Path(clips[0].path), clips[0].sha256)
             except MediaError as bad:
                 fault = f"{bad.reason}: {bad.detail}"
         reference = tuple(row.turns[-1].text.split())

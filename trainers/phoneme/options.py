@@ -72,6 +72,9 @@ class PhonemeInferOptions(Options):
     base: Annotated[
         Path | None, Option("Where the language model of a run is now, if it was moved.", MODEL, metavar="DIR")
     ] = None
+    encoder: Annotated[
+        Path | None, Option("Where the speech encoder of a run is now, if it was moved.", MODEL, metavar="DIR")
+    ] = None
     device: Annotated[
         str | None, Option("cpu, cuda, cuda:1; default: a GPU if there is one.", MODEL, metavar="DEVICE")
     ] = None

@@ -1,6 +1,7 @@
 """What a run of phones, or a model folder that was made of one, says of clips.
 
-A run's folder needs its base models where they were; a model folder of `triptych train export` holds all of them:
+A run's folder needs its base models, where they were or where they are said to be now; a model folder of
+`triptych train export` holds all of them:
 
     phoneme.json        what it is made of
     language_model/     what any server of causal language models loads: adapters merged, tokens of phones in it
@@ -60,14 +61,14 @@ class PhoneRecognizer:
 
     @classmethod
     def open(
-        cls, folder: Path, *, checkpoint: str = "best", base: Path | None = None, device: str | None = None,
-        dtype: str = AUTO, settings: EncoderSettings | None = None,
+        cls, folder: Path, *, checkpoint: str = "best", base: Path | None = None, encoder: Path | None = None,
+        device: str | None = None, dtype: str = AUTO, settings: EncoderSettings | None = None,
     ) -> PhoneRecognizer:  # fmt: skip
         """Load the model of a folder.
 
         Args:
             checkpoint: Of a run: `best`, `final` or the name of one.
-            base: Where the language model of a run is now, if it was moved.
+            base, encoder: Where language model and speech encoder of a run are now, if they were moved.
             dtype: Of a model folder: what it computes in.
 
         Raises:
@@ -76,10 +77,11 @@ class PhoneRecognizer:
         """
         require_torch("train")
         if (folder / FILE).is_file():
-            if base is not None:
-                raise UsageError(f"--base: {folder} holds its language model.", hint="leave --base out")
+            for flag, given in (("--base", base), ("--encoder", encoder)):
+                if given is not None:
+                    raise UsageError(f"{flag}: {folder} holds all of its models.", hint=f"leave {flag} out")
             return _of_folder(folder, device, dtype, settings)
-        run = Run.open(folder, checkpoint, base=base)
+        run = Run.open(folder, checkpoint, base=base, encoder=encoder)
         return run.recognizer(device, settings)
 
 
@@ -95,8 +97,11 @@ class Run:
     revision: str
 
     @classmethod
-    def open(cls, folder: Path, checkpoint: str, *, base: Path | None = None) -> Run:
+    def open(cls, folder: Path, checkpoint: str, *, base: Path | None = None, encoder: Path | None = None) -> Run:
         """Find what a run is made of.
+
+        Args:
+            base, encoder: Where its models are now, if they were moved.
 
         Raises:
             UsageError: It is none, or a model of it is not here.
@@ -114,16 +119,12 @@ class Run:
             raise UsageError(f"{folder} is no run of phones.", hint="triptych train phoneme makes one")
         told = {name: value for name, value in identity["config"].items() if name != "output_dir"}
         config = PhonemeConfig.model_validate_json(json.dumps(told))
-        files = _here(str(base or config.model.base_model), None if base else config.model.revision, "--base PATH")
-        hearing = _here(config.phoneme.encoder, config.phoneme.encoder_revision, "run it where the run was made")
+        files = _here(config.model.base_model, config.model.revision, "--base", base)
+        hearing = _here(config.phoneme.encoder, config.phoneme.encoder_revision, "--encoder", encoder)
         vocabulary = PhoneVocabulary.open(folder / TOKENIZER)
-        now = revision_of(files, hearing, vocabulary)
-        if now != identity["model"]:
-            raise DamagedError(
-                f"{folder}: a model is not the one that the run was trained on: {now} now, {identity['model']} then."
-            )
+        _check_same(str(identity["model"]), files, hearing, vocabulary, moved=(base is not None, encoder is not None))
         parts = Parts.of(config, files.folder, hearing.folder, vocabulary)
-        return cls(folder, chosen, config, parts, files, now)
+        return cls(folder, chosen, config, parts, files, str(identity["model"]))
 
     @property
     def prompt(self) -> str:
@@ -155,11 +156,37 @@ class Run:
         )
 
 
-def _here(name: str, revision: str | None, hint: str) -> ModelFiles:
+def _here(name: str, revision: str | None, flag: str, moved: Path | None) -> ModelFiles:
+    if moved is not None:
+        return locate(str(moved))
     try:
         return locate(name, revision=revision)
     except UsageError as error:
-        raise UsageError(f"{name}, which the run was trained on, is not here.", hint=hint) from error
+        raise UsageError(
+            f"{name}, which the run was trained on, is not here.", hint=f"say where it is now: {flag} DIR"
+        ) from error
+
+
+def _check_same(
+    then: str, files: ModelFiles, hearing: ModelFiles, vocabulary: PhoneVocabulary, *, moved: tuple[bool, bool]
+) -> None:
+    """Hold what is there against what a run was trained on.
+
+    A folder is known by its settings and weights. What was a commit of the hub then, and is a folder now, cannot be
+    compared: whoever names it says that it is the same.
+    """
+    now = revision_of(files, hearing, vocabulary)
+    was, own = then.split(" + "), now.split(" + ")
+    named = ("--base DIR", files.folder), ("--encoder DIR", hearing.folder)
+    for part, (flag, folder) in enumerate(named):
+        is_said = moved[part] and "sha256:" not in was[part]
+        if own[part] != was[part] and not is_said:
+            raise DamagedError(
+                f"{folder} is not the model that the run was trained on: {own[part]} now, {was[part]} then.",
+                hint=f"say where that is: {flag}",
+            )
+    if own[-1] != was[-1]:
+        raise DamagedError(f"the phones of the run have changed: {own[-1]} now, {was[-1]} then.")
 
 
 def _as_trained(model: Any, names: list[str]) -> None:

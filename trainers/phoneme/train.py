@@ -10,7 +10,9 @@ from ..runs.prepare import Recipe
 from ..runs.processes.ranks import ranks_here
 from ..runs.records.card import CARD, UNKNOWN, front_matter_of
 from .base import base_of
+from .config import PER
 from .loss import PhoneLoss
+from .scores.phone_errors import PhoneErrors
 
 if TYPE_CHECKING:
     from ..runs.prepare import Data, Prepared
@@ -29,6 +31,7 @@ def phoneme(config: PhonemeConfig) -> Recipe:
     name = encoder.resolve().name if encoder.is_dir() else config.phoneme.encoder
     return Recipe(
         name=NAME, base=lambda _, rows: base_of(config, rows), begin=partial(_begin, name),
+        validation=partial(PhoneErrors.of, config) if config.phoneme.best_metric == PER else None,
         objective=lambda towers: PhoneLoss(ctc_weight=config.phoneme.ctc_weight, towers=towers),
     )  # fmt: skip
 

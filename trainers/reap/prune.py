@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import StoreReadOnly, UsageError
+from ...shards.store.store import Store
+from ..data.exports import require_exports
 from ..models.families import QWEN3_OMNI
 from ..models.model_files import ModelFiles, locate
 from ..models.model_loading import read_config, require_torch
@@ -89,13 +91,15 @@ def prune(
         tell: Called with what is worth knowing before it goes on: warnings first.
     """
     check_component(options.component)
-    require_torch("train")
     files = locate(options.model, revision=options.revision, download=options.download)
+    sources = _sources(options, store)
+    if options.eval:
+        require_exports(Store.open(store), *options.eval)
+    require_torch("train")
     config = read_config(files.folder)
     check_model(config)
     check_counts(options, config)
     check_folders(options, files.folder)
-    sources = _sources(options, store)
     layout = None
     if options.output is not None:
         layout = Layout.read(files.folder)
@@ -245,8 +249,6 @@ def _evaluations(
 ) -> dict[str, AnswerScores]:  # fmt: skip
     if not options.eval:
         return {}
-    from ...shards.store.store import Store
-
     return open_evaluations(
         loaded, options.eval, store=Store.open(store), metric=options.metric, rows=options.eval_rows,
         max_new_tokens=options.max_new_tokens, out=options.report_folder / "answers",

@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...options import described_by
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
+from ..data.exports import require_exports
 from ..runs.options import TrainOptions
 from ..runs.records.run_line import Lines
 from .options import RetrieveOptions
@@ -108,6 +109,7 @@ def train_contrastive_with(
         if notes is not None:
             notes(note)
     opened = Store.open(store)
+    require_exports(opened, read.config.data.train)
     if options.dry_run:
         from .preflight import preflight
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...errors import amount
 from ...shards.media.streams import MediaError
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE
@@ -18,17 +19,17 @@ from ..models.model_loading import require_torch
 from ..models.training_model import dtype_on
 from ..runs.loop.rates import schedule_of
 from ..runs.preflight import settings
+from ..runs.preflight.findings import ERROR, WARNING, Finding, ordered
 from ..runs.preflight.memory import FULL, Memory, memory_measured
-from ..runs.preflight.report import ERROR, WARNING, Finding, ordered
 from ..runs.preflight.step_time import Tried, try_steps
 from .config import ContrastiveConfig
 from .model.encoders import device_here
 from .model.row_vectors import RowVectors, heard
 from .model.trained_parts import FAMILY
-from .prepare import Encoders, Prepared, open_rows, prepared_of
+from .prepare import Encoders, Prepared, open_rows, prepared_of, shared_sound
 from .result import ContrastivePreflight, ContrastiveResult, result_of
 from .search.glossary_index import require_faiss
-from .term_rows import TEST, TRAIN, VALIDATION, TermRow, TermRows
+from .term_rows import TEST, VALIDATION, TermRow, TermRows
 
 if TYPE_CHECKING:
     from .scores.metrics import Vectors
@@ -142,24 +143,11 @@ def _run_findings(config: ContrastiveConfig, prepared: Prepared, memory: Memory)
 
 def row_findings(config: ContrastiveConfig, rows: TermRows, prepared: Prepared) -> Iterator[Finding]:
     """Yield what is unusual in the chunks of a run."""
-    yield from _shared_sound(rows)
+    yield from shared_sound(config, rows)
     yield from _unheard_terms(rows, prepared.seen)
     yield from _alike_terms(config, prepared.alike)
     yield from _held_out(rows, prepared.seen)
     yield from _silence(config, rows, prepared.steps.clips.rows)
-
-
-def _shared_sound(rows: TermRows) -> Iterator[Finding]:
-    """Yield what training and tests have in common: the clips themselves, or the recordings that they were cut from."""
-    for what, of in (("clips", lambda row: str(row.audio)), ("recordings", lambda row: row.source)):
-        trained = {of(row) for row in rows.of(TRAIN)}
-        shared = sorted({of(row) for role in (VALIDATION, TEST) for row in rows.of(role)} & trained)
-        if shared:
-            yield Finding(
-                ERROR, "overlap", f"{len(shared):,} {what} are trained on and measured on: {shared[0]} ...",
-                "make splits that keep speakers or recordings apart (triptych split), and export again",
-            )  # fmt: skip
-            return
 
 
 def _unheard_terms(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:
@@ -168,12 +156,12 @@ def _unheard_terms(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:
     if silent:
         yield Finding(
             WARNING, "terms_without_sound",
-            f"{len(silent):,} of {len(rows.glossary):,} terms of the glossary are in no clip: {silent[0]!r} ...",
+            f"{len(silent):,} of {amount(len(rows.glossary), 'term', 'are')} in no clip: {silent[0]!r} ...",
             "they can be found by their text alone, and no score says how well; more speech, or a shorter glossary",
         )  # fmt: skip
     if len(seen) < 2:
         yield Finding(
-            ERROR, "terms", f"training clips name {len(seen):,} terms: there is nothing to tell apart.",
+            ERROR, "terms", f"training clips name {amount(len(seen), 'term')}: there is nothing to tell apart.",
             "export from more speech, or with a larger glossary",
         )  # fmt: skip
 
@@ -184,7 +172,8 @@ def _alike_terms(config: ContrastiveConfig, alike: dict[str, str]) -> Iterator[F
     if others:
         yield Finding(
             WARNING, "terms_alike",
-            f"the encoder of texts reads the {field} of {len(others):,} terms as that of another: {others[0][0]!r} as "
+            f"the encoder of texts reads the {field} of {amount(len(others), 'term')} as that of another: "
+            f"{others[0][0]!r} as "
             f"{others[0][1]!r} ...",
             "each such group is learned and measured as one term; other descriptions tell them apart, or an encoder "
             "that knows their letters (retrieval.text_model)",
@@ -207,7 +196,7 @@ def _held_out(rows: TermRows, seen: frozenset[str]) -> Iterator[Finding]:
     named = {term for row in measured for term in row.terms}
     if named and not named - seen:
         yield Finding(
-            WARNING, "no_unseen_terms", f"training has all {len(named):,} terms that are measured: none is unseen.",
+            WARNING, "no_unseen_terms", f"training has every term that is measured ({len(named):,}): none is unseen.",
             "triptych export term-chunks --test-terms N --unseen-terms 0.2",
         )  # fmt: skip
 

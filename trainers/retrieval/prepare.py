@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
 from ...shards.store.store import Store
 from ..data.bad_rows import REFUSE, BadRows
+from ..runs.preflight.findings import refuse
+from ..runs.preflight.overlap import NAMED, overlap
 from .config import SLICE, ContrastiveConfig
 from .model.encoders import SpeechEncoder, TextEncoder, device_here, speech_encoder, text_encoder
 from .model.model_inputs import Given, HeldVectors, Sounds, Texts
@@ -24,6 +26,7 @@ from .term_rows import TEST, TRAIN, VALIDATION, TermRow, TermRows
 
 if TYPE_CHECKING:
     from ..models.stages import TrainingPlan
+    from ..runs.preflight.findings import Finding
     from .model.retrieval_model import RetrievalModel
 
 
@@ -116,6 +119,17 @@ def open_rows(config: ContrastiveConfig, store: Store) -> TermRows:
     return rows
 
 
+def shared_sound(config: ContrastiveConfig, rows: TermRows) -> Iterator[Finding]:
+    """Yield what training and tests have in common: the clips themselves, or the recordings that they were cut from."""
+    for what, of in (("clip", lambda row: str(row.audio)), ("recording", lambda row: row.source)):
+        trained = {of(row) for row in rows.of(TRAIN)}
+        shared = sorted({of(row) for role in (VALIDATION, TEST) for row in rows.of(role)} & trained)
+        if shared:
+            named = ", ".join(shared[:NAMED]) + (" ..." if len(shared) > NAMED else "")
+            yield overlap(config, f"{amount(len(shared), what, 'are')} trained on and measured on: {named}")
+            return
+
+
 def prepare(
     config: ContrastiveConfig, store: Store, *, cache: Path, again: bool = True,
     progress: Callable[[int, int], None] | None = None,
@@ -130,6 +144,7 @@ def prepare(
         ProblemsFound: Clips cannot be heard, and are not to be left out.
     """
     rows = open_rows(config, store)
+    refuse(shared_sound(config, rows))  # before hours of encoding
     encoders = Encoders.open(config)
     vectors = row_vectors(
         rows,

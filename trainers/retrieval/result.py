@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..models.adapters import ComponentShare
-from ..runs.preflight.report import ERROR, Finding
+from ..runs.preflight.findings import ERROR, Finding
 from .term_rows import TRAIN
 
 if TYPE_CHECKING:

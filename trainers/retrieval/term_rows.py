@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
 from ...shards.split_roles import role_of_name
 from ...shards.store.store import Store
 from ...shards.store.use import using
@@ -34,6 +34,7 @@ class TermRow:
         source: The sample that it was cut from.
         terms: Those that it was cut around; none: it names none.
         other_terms: Further terms that are said in it.
+        sha256: What its sound must be, where it was linked.
     """
 
     id: str
@@ -43,6 +44,7 @@ class TermRow:
     text: str
     terms: tuple[str, ...]
     other_terms: tuple[str, ...]
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +120,7 @@ def texts_of(terms: Sequence[str], entries: Entries, field: str, *, where: str, 
     found = [str(entries.get(term, {}).get(field) or "") for term in terms]
     missing = [term for term, text in zip(terms, found, strict=True) if not text.strip()]
     if missing:
-        raise UsageError(f"{where}: {len(missing):,} terms have no {field}: {missing[0]!r} ...", hint=hint)
+        raise UsageError(f"{where}: {amount(len(missing), 'term', 'have')} no {field}: {missing[0]!r} ...", hint=hint)
     return found
 
 
@@ -135,6 +137,7 @@ def _rows(reader: ExportReader) -> Iterator[TermRow]:
             str(row["id"]), role, str(row.get("sample_id") or row["id"]), Path(row["audio"]),
             str(row.get("term_chunk_text") or ""),
             tuple(row.get("term_chunk_audio_ground_truth_terms") or ()), tuple(row.get("other_terms") or ()),
+            reader.linked.get(row["audio"]),
         )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...shards.pace import PaceLines
 from ...shards.store.store import Store
 from ..models.adapters import trainable_by_component
 from ..models.model_loading import require_torch
@@ -20,8 +21,9 @@ from ..runs.loop.progress import check_files, read_state
 from ..runs.loop.stop_signals import Stopped, stop_signals
 from ..runs.loop.trained_weights import TrainedWeights
 from ..runs.observers import Observers
-from ..runs.preflight.report import ERROR
+from ..runs.preflight.findings import refuse
 from ..runs.records.record import RunRecord
+from ..runs.records.run_line import RunLine
 from ..runs.run_folder import CHECKPOINTS, alone_in, where_to_begin
 from .config import ContrastiveConfig
 from .model.encoders import device_here
@@ -30,7 +32,7 @@ from .model.row_vectors import VECTORS
 from .model.trained_parts import FAMILY, changed_weights, merge, trained_encoders
 from .objective.hard_negatives import NearTermHooks
 from .preflight import row_findings
-from .prepare import Prepared, prepare, text_model, text_tag
+from .prepare import Prepared, prepare, shared_sound, text_model, text_tag
 from .result import NAME, ContrastiveResult, result_of
 from .scores.measure import CONTROL, write_scores
 from .scores.page import write_scores_page
@@ -100,10 +102,8 @@ def _run(
     folder = config.folder
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
     begin = where_to_begin(folder, checkpoints, resume=resume)
-    prepared = prepare(config, store, cache=folder / VECTORS, again=begin is None)
-    for finding in row_findings(config, prepared.rows, prepared):
-        if finding.level == ERROR:
-            raise UsageError(finding.text, hint=finding.advice)
+    prepared = prepare(config, store, cache=folder / VECTORS, again=begin is None, progress=_encoding(lines))
+    refuse(row_findings(config, prepared.rows, prepared))
     config = _with_epochs(config, prepared.steps.of_epoch)
     with stop_signals() as stop:
         facts = _facts(config, prepared, store if of is None else None)
@@ -116,6 +116,13 @@ def _run(
             if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
                 raise Stopped(trainer.stopped_by, trainer.state.global_step, command=_resume(of or folder))
             return _handed_on(config, prepared, trainer, checkpoints)
+
+
+def _encoding(lines: Lines | None) -> Callable[[int, int], None] | None:
+    """What tells how far the clips are encoded before the first step, which takes hours."""
+    if lines is None:
+        return None
+    return PaceLines(lambda what, left_s: lines(RunLine("encoding", what, left_s)), "clips")
 
 
 def _with_epochs(config: ContrastiveConfig, of_epoch: int) -> ContrastiveConfig:
@@ -192,6 +199,8 @@ def _facts(config: ContrastiveConfig, prepared: Prepared, store: Store | None) -
         model_folder=prepared.speech.folder, steps=len(prepared.steps), rows=len(prepared.steps.clips.rows),
         device=device_here(), left_out=[row.record() for row in prepared.vectors.left_out], store=store,
         components=[asdict(each) for each in trainable_by_component(prepared.model, FAMILY)],
+        rates=prepared.trained.rates,
+        warnings=[finding.text for finding in shared_sound(config, prepared.rows)],
     )  # fmt: skip
 
 

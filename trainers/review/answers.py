@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...errors import UsageError, did_you_mean
+from ...errors import UsageError, amount, did_you_mean
 from .options import VERDICTS
 
 COLUMNS = ("page", "id", "sample", "of", "verdict", "note", "reviewer", "reviewed_at")
@@ -146,7 +146,9 @@ def _missing(answers: Mapping[str, Mapping[str, Answer]], known: Sequence[str] |
     every = list(known or dict.fromkeys(identity for rows in answers.values() for identity in rows))
     for reviewer, rows in answers.items():
         if lacking := [identity for identity in every if identity not in rows]:
-            yield f"{reviewer}: {len(lacking):,} rows of the page are not in the file, the first is {lacking[0]}"
+            are = "is" if len(lacking) == 1 else "are"
+            missing = f"{amount(len(lacking), 'row')} of the page {are} not in the file"
+            yield f"{reviewer}: {missing}, the first is {lacking[0]}"
 
 
 def _read(path: Path) -> tuple[str, list[tuple[str, str, Answer]]]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...shards.exports.versions import find, require_data
 from ...shards.store.store import Store
+from ...shards.store.use import using
 from ..data.bad_rows import REFUSE, BadRows
 from ..data.batch_loader import BatchLoader
 from ..data.batch_plan import BatchPlan
 from ..data.encoder import Encoder
+from ..data.exports import ExportReader
 from ..data.row_lengths import MODALITIES, RowLengths, check_rows
 from ..data.training_rows import TrainingRows
 from ..models.adapters import add_adapters
@@ -27,13 +28,15 @@ from ..models.training_model import TrainingModel, load_for_training
 from .loop.arguments import check_reports
 from .loop.rates import stage_ends
 from .loop.steps import PlannedSteps
+from .preflight.findings import refuse
+from .preflight.overlap import overlaps
+from .run_folder import LENGTHS
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .loop.objective import Objective
-
-LENGTHS = "row_lengths"
-"""The lengths of rows, in a run's folder."""
+    from .preflight.findings import Finding
+    from .scores.evaluations import Measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,9 @@ class Recipe:
         objective: Makes the loss; `towers` is given where several processes train together.
         begin: Called, before the first step, with an objective, the rows that it will be asked about and the run's
             folder; returns what the record keeps of them. None: there is nothing to prepare.
+        validation: Makes what else is measured on the rows of `data.validation`, by which checkpoints are then
+            compared: of the run and those rows, with `gathered` and `part` as `AnswerScores` has them; `part` is None
+            where ranks hold parts of the model. None: their loss is all.
         answers: Makes of the encoder one of plain answers, and the loss over them: what a preflight shows, and
             measures sound with. None: the recipe's own are that.
     """
@@ -70,6 +76,7 @@ class Recipe:
     base: Callable[[RunConfig, TrainingRows], Base]
     objective: Callable[[Any], Objective]
     begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
+    validation: Callable[..., Measure] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
 
     def answers_of(self, encoder: Any) -> tuple[Any, Objective]:
@@ -129,6 +136,7 @@ class Prepared:
         model: The model with what was added to it.
         trained: What of it is trained, in which stage, at which rates.
         validation: The rows of `data.validation`.
+        overlap: What is trained on and measured on.
     """
 
     recipe: Recipe
@@ -141,25 +149,33 @@ class Prepared:
     model: Any
     trained: TrainingPlan
     validation: TrainingRows | None = None
+    overlap: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Exports:
-    """The exports that a configuration names, found and verified."""
+    """The exports that a configuration names, found and verified.
+
+    Attributes:
+        overlap: What is trained on and measured on.
+    """
 
     train: TrainingRows
     validation: TrainingRows | None
+    overlap: tuple[Finding, ...]
 
     @classmethod
     def open(cls, config: RunConfig, store: Store) -> _Exports:
         section = config.data
         train = TrainingRows.open(section.train, store=store, allow_held_out=section.allow_held_out)
-        validation = None
+        validation, measured = None, {}
         if section.validation is not None:
             validation = TrainingRows.open(section.validation, store=store, allow_held_out=True)
+            measured["data.validation"] = validation.reader.version
         if config.evaluation is not None:
-            require_data(find(store, config.evaluation.export))
-        return cls(train, validation)
+            with using(store, "train") as opened:
+                measured["evaluation.export"] = ExportReader.open(config.evaluation.export, store=opened).version
+        return cls(train, validation, tuple(overlaps(config, train.reader.version, measured)))
 
 
 def open_data(
@@ -189,9 +205,12 @@ def open_data(
 
 def prepare(
     config: RunConfig, recipe: Recipe, *, store: Store, folder: Path | None, rank: int = 0, ranks: int = 1,
-    device: str | None = None,
+    device: str | None = None, refuses_overlap: bool = True,
 ) -> Prepared:  # fmt: skip
     """Open the data and the model of a run, and add to the model what is trained.
+
+    Args:
+        refuses_overlap: Raise where rows are trained on and measured on, and the configuration does not allow it.
 
     Raises:
         UsageError: The model or the export is not here, or cannot be trained (on) like this.
@@ -202,6 +221,8 @@ def prepare(
     require_torch("train")
     check_reports(config.logging.report_to)
     exports = _Exports.open(config, store)  # before the model, which may be a long download
+    if refuses_overlap:
+        refuse(exports.overlap)
     base = recipe.base(config, exports.train)
     files, family, encoder = base.files, base.family, base.encoder
     data = open_data(exports.train, encoder, config, folder=folder, rank=rank, ranks=ranks)
@@ -222,7 +243,9 @@ def prepare(
         for name, parameter in model.named_parameters():  # those of later stages too: a wrapper looks once
             if name in set(trained.names):
                 parameter.requires_grad_(True)
-    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained, exports.validation)
+    return Prepared(
+        recipe, files, family, encoder, data, steps, loaded, model, trained, exports.validation, exports.overlap
+    )
 
 
 def computing_of(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:

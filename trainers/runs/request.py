@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ...shards.store.store import Store
+from ..data.exports import require_exports
 from .options import TrainOptions, configuration
 
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ def train_by_request(
     for note in read.notes:
         if notes is not None:
             notes(note)
-    opened, recipe = Store.open(store), recipe_of(read.config)
+    config, opened = read.config, Store.open(store)
+    asked = None if config.evaluation is None else config.evaluation.export
+    require_exports(opened, config.data.train, config.data.validation, asked)
+    recipe = recipe_of(config)
     if options.dry_run:
         from .preflight.preflight import preflight
 
-        return preflight(read.config, recipe, store=opened, notes=notes)
+        return preflight(config, recipe, store=opened, notes=notes)
     from .run import train
 
-    return train(read.config, recipe, store=opened, resume=options.resume, progress=progress, lines=lines)
+    return train(config, recipe, store=opened, resume=options.resume, progress=progress, lines=lines)

@@ -5,7 +5,7 @@ The first process writes; the others of the same run compute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,6 @@ from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
 from .preflight.audio_gap import AudioGap, gap_of
-from .preflight.overlap import overlaps
 from .preflight.settings import number_format_of
 from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, towers_of
 from .processes.ranks import ranks_here
@@ -31,12 +30,11 @@ from .result import RunResult, components_of, result_of
 from .run_folder import CHECKPOINTS, alone_in, where_to_begin
 
 if TYPE_CHECKING:
-    from ...shards.exports.versions import Version
     from .config.sections import RunConfig
     from .loop.objective import Objective
     from .loop.progress import Observer
     from .loop.trainer import RunTrainer
-    from .preflight.report import Finding
+    from .preflight.findings import Finding
     from .scores.evaluations import Evaluations
 
 Progress = Callable[[int, int], None]
@@ -54,8 +52,8 @@ def train(
         lines: Called with what the log says of its start, of steps and of scores.
 
     Raises:
-        UsageError: Something that was asked for is not here or cannot be done; or a run stands in the folder, or
-            another one than is to go on.
+        UsageError: Something that was asked for is not here or cannot be done; rows are trained on and measured on; or
+            a run stands in the folder, or another one than is to go on.
         ProblemsFound: Rows cannot be trained on.
         Diverged: The loss is no longer a number.
         Stopped: SIGTERM or SIGINT ended the run; it can go on.
@@ -180,19 +178,16 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
         revision=prepared.files.revision, family=prepared.family.name, tokenizer=prepared.loaded.tokenizer,
         model_folder=prepared.files.folder, steps=len(prepared.steps), rows=data.plan.rows,
         device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
-        components=[asdict(each) for each in components_of(prepared)],
+        components=[asdict(each) for each in components_of(prepared)], rates=prepared.trained.rates,
         left_out=[row.record() for row in data.lengths.left_out], store=store, about=about,
-        warnings=[finding.text for finding in _warnings(config, prepared, exports)],
+        warnings=[finding.text for finding in _warnings(config, prepared)],
     )  # fmt: skip
 
 
-def _warnings(config: RunConfig, prepared: Prepared, exports: Mapping[str, Version]) -> Iterator[Finding]:
-    """What preflight tells too, and a run without one should: rows that are measured and trained on, and formats of
-    numbers."""
-    trained = prepared.data.rows.reader.version
-    for name, key in (("validation", "data.validation"), ("evaluation", "evaluation.export")):
-        if name in exports:
-            yield from overlaps(trained, exports[name], key)
+def _warnings(config: RunConfig, prepared: Prepared) -> Iterator[Finding]:
+    """What preflight tells too, and a run without one should: rows that are measured and trained on where that is
+    allowed, and formats of numbers."""
+    yield from prepared.overlap
     yield from number_format_of(prepared, asked=config.model.dtype)
 
 
@@ -212,10 +207,13 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
             prepared.validation, prepared.encoder, config, folder=config.folder, rank=rank, ranks=plan.ranks,
             is_validation=True,
         )  # fmt: skip
+        make = prepared.recipe.validation
         measures.append(ValidationLoss(
-            data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,
-            computing=computing, in_parts=in_parts,
+            data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None and make is None,
+            gathered=gathered, computing=computing, in_parts=in_parts,
         ))  # fmt: skip
+        if make is not None:
+            measures.append(make(prepared, data, gathered=gathered, part=None if in_parts else (rank, plan.ranks)))
     if section is not None:
         from .scores.answers import AnswerScores
 

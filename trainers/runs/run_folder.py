@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import UsageError
+from ...errors import TriptychError, UsageError
 from ...shards.store.lock import claim, holder, read_holder
 from .loop.checkpoints import Checkpoint, Checkpoints
 from .options import CONFIG_FILE
@@ -20,6 +20,9 @@ from .records.run_log import LEFT_OUT, LOG, METRICS
 
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
+LENGTHS = "row_lengths"
+"""The lengths of rows, in a run's folder."""
+
 _OTHER = "name another --output-dir"
 
 _WRITTEN = (CONFIG_FILE, METRICS, LEFT_OUT, LOG, REQUIREMENTS, CURVES, CARD)
@@ -29,6 +32,9 @@ _WRITTEN = (CONFIG_FILE, METRICS, LEFT_OUT, LOG, REQUIREMENTS, CURVES, CARD)
 def alone_in(folder: Path, *, purpose: str = "train", instead: str = _OTHER) -> Iterator[None]:
     """Make the folder of a run if it is not there, and hold it: another process that wants it is refused.
 
+    A run that is refused before its record begins leaves no folder where there was none, but for vectors of clips,
+    which may have taken hours.
+
     Args:
         purpose: What for, as others are told.
         instead: What to do where it is refused.
@@ -36,6 +42,7 @@ def alone_in(folder: Path, *, purpose: str = "train", instead: str = _OTHER) -> 
     Raises:
         UsageError: Another process holds it, or it cannot be written.
     """
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -47,14 +54,29 @@ def alone_in(folder: Path, *, purpose: str = "train", instead: str = _OTHER) -> 
                 f"{folder}: another run is writing there: {read_holder(folder / LOCK)}.",
                 hint=f"wait for it, or end it; or {instead}",
             )
+        if not (folder / LOCK).exists():  # it was removed before it was claimed
+            raise UsageError(f"{folder}: another run there was refused just now.", hint="type the command again")
         os.ftruncate(handle, 0)
         os.pwrite(handle, holder(purpose).encode(), 0)
         try:
             yield
+        except TriptychError:
+            if is_new:
+                _remove_unless_begun(folder)
+            raise
         finally:
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _remove_unless_begun(folder: Path) -> None:
+    """Remove a folder that holds nothing but the lengths of rows."""
+    found = list(folder.iterdir())
+    if all(path.name == LOCK or path.match(f"{LENGTHS}-*.npz") for path in found):
+        for path in found:
+            path.unlink()
+        folder.rmdir()
 
 
 def where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:

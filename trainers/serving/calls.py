@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from ...errors import UsageError
 from ...options import described_by
 from .options import MergeOptions
 
@@ -42,5 +43,11 @@ def train_export_with(run: PathLike, options: MergeOptions) -> Merged:
 
     # The configuration of a trainer of phones has a section of that name.
     identity = read_state(find_checkpoint(Path(run), options.checkpoint))["identity"]
-    make = hand_on if NAME in identity["config"] else merge_run
-    return make(Path(run), options.out, layout=options.layout, checkpoint=options.checkpoint, base=options.base)
+    if NAME in identity["config"]:
+        return hand_on(
+            Path(run), options.out, layout=options.layout, checkpoint=options.checkpoint, base=options.base,
+            encoder=options.encoder,
+        )  # fmt: skip
+    if options.encoder is not None:
+        raise UsageError(f"--encoder: {run} is no run of phones.", hint="leave --encoder out; --base names its model")
+    return merge_run(Path(run), options.out, layout=options.layout, checkpoint=options.checkpoint, base=options.base)

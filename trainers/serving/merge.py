@@ -25,7 +25,7 @@ from ..models.model_loading import require_torch
 from ..models.weights import is_weight_file
 from ..runs.loop.checkpoints import Checkpoint, Checkpoints
 from ..runs.loop.progress import check_files, read_state
-from ..runs.records.card import CARD, merged_card
+from ..runs.records.card import merged_card, put_card
 from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ..runs.config.sections import ModelSection
 
 CHECKPOINTS = "checkpoints"
-BASE_CARD = "README.base.md"
 
 _OTHER_WEIGHTS = re.compile(
     r".*\.(bin|safetensors|h5|msgpack|onnx|onnx_data|ot|gguf|pt|pth|tflite|mlmodel)|.*\.index\.json"
@@ -123,7 +122,7 @@ def merge(
 
     Args:
         lora: How adapters were placed; None: weights were trained themselves.
-        card: The text of the result's model card, where there is one; the base's is kept beside it.
+        card: The text of the result's model card; None: it has none. The base's is kept as `README.base.md`.
     """
     require_torch("train")
     check_out(out, base)
@@ -207,10 +206,7 @@ def _copy_files(base: Path, partial: Path, card: str | None) -> tuple[str, ...]:
         target = partial / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    if card is not None:
-        if (partial / CARD).is_file():
-            (partial / CARD).rename(partial / BASE_CARD)
-        (partial / CARD).write_text(card, encoding="utf-8")
+    put_card(partial, card)
     return tuple(left_out)
 
 

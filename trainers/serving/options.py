@@ -32,6 +32,10 @@ class MergeOptions(Options):
     base: Annotated[Path | None, Option("Where the base model is now, if it was moved.", "The run", metavar="DIR")] = (
         None
     )
+    encoder: Annotated[
+        Path | None, Option("Of a run of phones: where its speech encoder is now, if it was moved.", "The run",
+                            metavar="DIR")
+    ] = None  # fmt: skip
 
     def check(self) -> None:
         if not self.merge:

@@ -306,7 +306,7 @@ class ConversationEncoder(ABC):
         assert medium is not None
         try:
             _check_local(medium)
-            check_as_stored(Path(medium.path))
+            check_as_stored(Path(medium.path), medium.sha256)
             return self.features(medium)
         except MediaError as error:
             raise BadRow(error.reason, f"{medium.path}: {error.detail}") from error

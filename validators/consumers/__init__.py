@@ -2,6 +2,7 @@
 
     client.py           `Consumer`, where one is installed, and its driver's answers
     verify.py           a file beside what a consumer made of it
+    said.py             what a row teaches: its answers and its label
     version_check.py    the same for a published version, with its record
     drivers/            the programs that load a file as one consumer does, run by that consumer's Python
 

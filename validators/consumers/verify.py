@@ -17,6 +17,7 @@ from ..formats.files import read_rows
 from ..formats.findings import Finding
 from .client import Consumer, ask
 from .drivers.media import media_of
+from .said import answer_of, ends_with, label_of, rejected_of
 
 KINDS = ("audio", "video", "image")
 ENCODED = 1000
@@ -157,12 +158,27 @@ class _Comparison:
             self._differs(row, "literal_tag", f"{answer['literal']} tags of media stay text")
         if answer.get("learned") == 0:
             self._differs(row, "nothing_learned", "no token of it has a loss")
-        if answer.get("solution") is False:
-            self._differs(row, "no_solution", "the reward functions get no solution")
+        self._taught(row, answer)
         if "seconds" in answer:
             self._seconds(row, media["audio"], float(answer["seconds"]))
         if "media_tokens" in answer:
             self._tokens(row, int(answer["media_tokens"]))
+
+    def _taught(self, row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Whether what is learned of a row is its own answer, label and solution."""
+        rejected = answer.get("rejected", {}).get("answer")
+        for side, learned, own in (
+            ("", answer.get("answer"), answer_of(row)),
+            ("rejected ", rejected, rejected_of(row)),
+        ):
+            if learned is not None and own is not None and not ends_with(learned, own):
+                self._differs(row, "other_answer", f"the {side}answer that is learned is not the row's")
+        if "label" in answer and label_of(row) is not None and bool(answer["label"]) is not label_of(row):
+            self._differs(row, "other_label", f"its label is {answer['label']}, not {label_of(row)}")
+        if "solution" in answer and answer["solution"] is None:
+            self._differs(row, "no_solution", "the reward functions get no solution")
+        elif "solution" in answer and answer["solution"] != row.get("solution"):
+            self._differs(row, "other_solution", "the reward functions get another solution than the row's")
 
     def finish(self) -> None:
         kinds = [kind for kind in KINDS if self.named[kind] or self.heard[kind]]

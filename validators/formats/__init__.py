@@ -35,18 +35,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
+from ...shards.on_demand import modules
 from ...shards.store.sql import identifier
-from . import calibration, features, msswift, preference, unified
-from .conversation import inline, qwen2_audio
-from .conversation import sharegpt as conversation_sharegpt
-from .cot import cot_json, cot_messages
-from .evaluation import challenge, evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
-from .llamafactory import alpaca, kto, ranking, sharegpt
-from .messages import hf, openai, trl
-from .speech import phoneme, term_chunks
-from .toolkits import embedded, kaldi, lhotse, nemo
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""
@@ -54,14 +46,18 @@ DETECT_FROM_ROWS = 100
 
 class RowValidator(Protocol):
     """Validates the rows of one file, in order. If it has `begin(path)`, that is called first and yields findings of
-    the whole file: of what stands beside it."""
+    the whole file: of what stands beside it; if it has `end()`, that is called last: of what no row has."""
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
 
 
 class Format(Protocol):
-    """The members of a format's module."""
+    """The members of a format's module.
+
+    A format with files of another kind has their `SUFFIXES` as well, and `examine(path)`, which yields the findings of
+    one by the number of the row, and with None those of the whole file.
+    """
 
     TASKS: tuple[str, ...]
     PROBLEMS: dict[str, Problem]
@@ -71,37 +67,40 @@ class Format(Protocol):
     def shape(self, columns: Mapping[str, str]) -> dict[str, str]: ...
 
 
-FORMATS: dict[str, Any] = {
-    "unified": unified,
-    "msswift": msswift,
-    "preference": preference,
-    "calibration": calibration,
-    "features": features,
-    "nemo": nemo,
-    "kaldi": kaldi,
-    "lhotse": lhotse,
-    "webdataset": embedded,
-    "hf": embedded,
-    "cot-messages": cot_messages,
-    "cot-json": cot_json,
-    "evaluation-list": evaluation_list,
-    "evaluation-items": evaluation_items,
-    "evaluation-chat": evaluation_chat,
-    "challenge": challenge,
-    "term-chunks": term_chunks,
-    "phoneme": phoneme,
-    "conversation-qwen2-audio": qwen2_audio,
-    "conversation-inline": inline,
-    "conversation-sharegpt": conversation_sharegpt,
-    "llamafactory-sharegpt": sharegpt,
-    "llamafactory-alpaca": alpaca,
-    "llamafactory-ranking": ranking,
-    "llamafactory-kto": kto,
-    "messages-openai": openai,
-    "messages-hf": hf,
-    "messages-trl": trl,
-}
-"""Formats by name: that of the view, and of its style where it has several."""
+FORMATS = modules(
+    __name__,
+    {
+        "unified": "unified",
+        "msswift": "msswift",
+        "preference": "preference",
+        "calibration": "calibration",
+        "features": "features",
+        "nemo": "toolkits.nemo",
+        "kaldi": "toolkits.kaldi",
+        "lhotse": "toolkits.lhotse",
+        "webdataset": "toolkits.webdataset",
+        "hf": "toolkits.embedded",
+        "cot-messages": "cot.cot_messages",
+        "cot-json": "cot.cot_json",
+        "evaluation-list": "evaluation.evaluation_list",
+        "evaluation-items": "evaluation.evaluation_items",
+        "evaluation-chat": "evaluation.evaluation_chat",
+        "challenge": "evaluation.challenge",
+        "term-chunks": "speech.term_chunks",
+        "phoneme": "speech.phoneme",
+        "conversation-qwen2-audio": "conversation.qwen2_audio",
+        "conversation-inline": "conversation.inline",
+        "conversation-sharegpt": "conversation.sharegpt",
+        "llamafactory-sharegpt": "llamafactory.sharegpt",
+        "llamafactory-alpaca": "llamafactory.alpaca",
+        "llamafactory-ranking": "llamafactory.ranking",
+        "llamafactory-kto": "llamafactory.kto",
+        "messages-openai": "messages.openai",
+        "messages-hf": "messages.hf",
+        "messages-trl": "messages.trl",
+    },
+)
+"""Formats by name, that of the view and of its style where it has several: modules, imported when asked for."""
 
 
 def validate_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Iterator[Finding]:
@@ -128,7 +127,7 @@ def summarise_file(path: Path, format: str, *, task: str | None = None, files: b
     return summary
 
 
-def shape_sql(format: str, columns: Mapping[str, str]) -> str:
+def shape_sql(format: str, columns: Mapping[str, str], seen: Collection[str] = ()) -> str:
     """Return a DuckDB expression for a row's shape: a struct of everything that the format's rules look at.
 
     Rows of the same shape have the same findings, apart from values. The shape does not cover missing files or
@@ -136,8 +135,14 @@ def shape_sql(format: str, columns: Mapping[str, str]) -> str:
 
     Args:
         columns: Column name -> DuckDB type, of the relation.
+        seen: Shapes (JSON) that many rows have, with which the expression may take less time.
     """
     fields = _format(format, None).shape(columns)
+    if known := [json.loads(shape) for shape in seen]:
+        from .messages.parts import json_shape
+
+        for name in [name for name, sql in fields.items() if sql == json_shape(name)]:
+            fields[name] = json_shape(name, sorted({shape[name] for shape in known if shape[name] is not None}))
     listed = ", ".join(f"{identifier(name)}: {sql}" for name, sql in fields.items())
     return f"{{{listed}}}"
 
@@ -169,6 +174,9 @@ def _examine(
     path: Path, module: Any, task: str | None, files: bool, summary: Summary
 ) -> Iterator[tuple[int | None, list[Finding]]]:
     """Yield every row's number and findings; at the end, with the number None, those of the whole file."""
+    if path.is_file() and path.name.lower().endswith(getattr(module, "SUFFIXES", ())):
+        yield from module.examine(path)
+        return
     rows = read_rows(path)
     if task is None:
         first = list(itertools.islice(rows, DETECT_FROM_ROWS))
@@ -185,6 +193,8 @@ def _examine(
             continue
         ids.add(number, row.get("id"))
         yield number, list(validator.check(number, row))
+    if hasattr(validator, "end"):
+        yield None, list(validator.end())
     repeated = ids.repeated(path, module.PROBLEMS)
     if repeated:
         yield None, repeated

@@ -27,8 +27,12 @@ def mend_file(path: Path, out: Path, format: str, *, task: str | None = None, fi
         UsageError: There is no such format, task or file; `out` exists, or is not named as JSON Lines.
         ProblemsFound: A row cannot be read.
     """
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder: name the file to write.")
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{out}: a mended copy is JSON Lines.", hint=f"name it {out.with_suffix(SUFFIXES[0]).name}")
+    if path.name.lower().endswith(getattr(FORMATS.get(format), "SUFFIXES", ())):
+        raise UsageError(f"{path}: a shard is not mended.", hint="pack it again from the files that it was made of")
     if out.exists():
         raise UsageError(f"{out} exists.", hint="name a new file")
     task = summarise_file(path, format, task=task, files=False).task

@@ -34,7 +34,7 @@ from .msswift_rows import (
     target_of,
 )
 from .msswift_turns import TOOL_ROLES, Conversation, are_tools, read_conversation
-from .unified import is_file, path_shape
+from .unified import is_file, path_shape, tokens_shape
 
 TASKS = ("sft", "grpo", "dpo", "kto", "pretrain")
 
@@ -91,6 +91,8 @@ class Rows:
         if self.task == "kto" and not isinstance(row.get("label"), bool):
             code = "missing_label" if row.get("label") is None else "bad_label"
             yield finding(self.problems, code, number, column="label", value=row.get("label"))
+        if self.task in ("dpo", "kto") and not _is_number(row.get("margin")):
+            yield finding(self.problems, "bad_margin", number, column="margin", value=row["margin"])
 
     def _columns(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Check for columns that collide, across rows too: two rows may spell the same target differently."""
@@ -175,6 +177,13 @@ def path_problem(path: str) -> str | None:
 _URI = "^[A-Za-z][A-Za-z0-9+.-]*://"
 
 
+def _is_number(value: Any) -> bool:
+    try:
+        return value is None or float(value) is not None
+    except (TypeError, ValueError):
+        return False
+
+
 def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
     """Detect the task of most of these rows: pairs, answers that are good or bad, prompts, or whole conversations."""
     preference = sum(any(key.startswith("rejected_") for key in row) for row in rows)
@@ -205,9 +214,8 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
     sides = {name for name in columns if name.startswith("rejected_")}
     is_text = sides == {"rejected_response"} and columns["rejected_response"] == "VARCHAR"
     whole = bool(sides) and not (is_text and columns.get("messages", "").replace('"', "") in MESSAGES_TYPES)
-    tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"
     called = f"WHEN m.role IN ({', '.join(map(quote, TOOL_ROLES))}) THEN m.content"
-    content = f"CASE {called} WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
+    content = f"CASE {called} ELSE {tokens_shape('m.content', _ANY_TAG)} END"
     found = {}
     for name, type_ in columns.items():
         is_read = name.startswith("rejected_") or name in _READ or target_of(name, columns) is not None

@@ -50,8 +50,6 @@ def rejected_problems(row: Mapping[str, Any], chosen: Conversation, *, is_needed
     for kind in KINDS:
         _, problems = media_column(kind, row.get(f"rejected_{kind}"))
         yield from ((code, f"rejected_{kind}", "", value) for code, _, value in problems)
-    if is_needed and not _is_number(row.get("margin")):
-        yield "bad_margin", "margin", "", row["margin"]
 
 
 def _repeats(row: Mapping[str, Any], named: list[str]) -> bool:
@@ -60,13 +58,6 @@ def _repeats(row: Mapping[str, Any], named: list[str]) -> bool:
         own = row["rejected_messages"] == row.get("messages")
         return own and all(row.get(f"rejected_{kind}") == row.get(kind) for kind in KINDS)
     return all(row[f"rejected_{kind}"] == row.get(kind) for kind in KINDS if f"rejected_{kind}" in named)
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return value is None or float(value) is not None
-    except (TypeError, ValueError):
-        return False
 
 
 def _response(rejected: Any, chosen: Conversation) -> Iterator[Found]:

@@ -101,3 +101,16 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
 def path_shape(path: str) -> str:
     """Return an expression that treats all absolute paths alike."""
     return f"CASE WHEN starts_with({path}, '/') THEN '/' ELSE {path} END"
+
+
+def tokens_shape(text: str, pattern: str) -> str:
+    """Return an expression for the tags and tokens of models in a text, in order, or NULL without a text.
+
+    Most texts with a `<` start with their only tag. Those are not searched: that takes longer than all else of a shape.
+    """
+    found = f"array_to_string(regexp_extract_all({text}, '{pattern}'), '')"
+    one_tag = f"left({text}, 7) IN ('<image>', '<video>', '<audio>') AND NOT contains(substr({text}, 2), '<')"
+    return (
+        f"CASE WHEN NOT contains({text}, '<') THEN '' WHEN {one_tag} THEN left({text}, 7) "
+        f"WHEN {text} IS NOT NULL THEN {found} END"
+    )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 from ....errors import GateError, NetworkError
+from ....shards.certificates import tls_context
 from .retry import Retry, RetryBudget, retry_after_seconds
 
 if TYPE_CHECKING:
@@ -325,7 +326,7 @@ class HttpClient:
             # `identity`: ranges and checksums refer to the file's own bytes. Loopback never goes through a proxy.
             headers = {"Accept-Encoding": "identity", "User-Agent": "triptych"}
             direct: dict[str, httpx2.BaseTransport | None] = {"all://127.0.0.1": None, "all://localhost": None}
-            self._client = httpx2.Client(timeout=timeout, headers=headers, mounts=direct)
+            self._client = httpx2.Client(timeout=timeout, headers=headers, mounts=direct, verify=tls_context())
             return self._client
 
 

@@ -13,12 +13,12 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from ...candidate import RowError
-from ...readers.alignments.interval import Interval
-
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from ...candidate import RowError
+    from ...readers.alignments.interval import Interval
 
 RATE = 16_000
 """The sample rate of every clip, in Hz."""

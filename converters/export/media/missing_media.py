@@ -2,12 +2,17 @@
 
 Folders are listed, which for a million files is ten times faster than a check per file; only if few files of a folder
 are referenced are they checked one by one.
+
+Even so it takes as long as making the rows. It is done at the same time, since hardly ever is a file missing: rows that
+were made before that was known are made again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ....shards.store.store import Store
@@ -27,38 +32,55 @@ _PATHS = """
     FROM chosen WHERE NOT filtered"""
 
 
-def find_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few: bool = False) -> None:
-    """Create the table `missing` (path) of the media paths in `chosen` that are not files.
+class MissingMedia:
+    """The table `missing` (path) of the media paths in `chosen` that are not files.
+
+    Attributes:
+        known: Whether it was waited for; until then the table is empty.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, search: Callable[[], list[str]]) -> None:
+        connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR)")
+        self.known = False
+        self._connection, self._search = connection, search
+        self._paths: set[str] = set()
+
+    def wait(self) -> set[str]:
+        """Wait until the table is filled; return the paths."""
+        if not self.known:
+            self._paths = set(self._search())
+            if self._paths:
+                from ....shards.store.rows_to_arrow import texts_table
+
+                self._connection.register("missing_arrow", texts_table(path=sorted(self._paths)))
+                self._connection.execute("INSERT INTO missing SELECT path FROM missing_arrow")
+                self._connection.unregister("missing_arrow")
+            self.known = True
+        return self._paths
+
+
+@contextmanager
+def finding_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few: bool) -> Iterator[MissingMedia]:
+    """Look for missing media in a thread while the caller does something else.
 
     Args:
-        few: Whether the samples are so few that their paths are compared here: it takes fewer statements.
+        few: Whether the samples are so few that this is done at once: it takes fewer statements.
     """
-    if few:
-        _find_missing_of_few(str(store.root), connection)
-        return
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE named_media AS
-        SELECT path, {_FOLDER} AS folder FROM ({_PATHS}) WHERE path IS NOT NULL""")
-    connection.execute("CREATE OR REPLACE TEMP TABLE present (path VARCHAR)")
-    folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
     root = str(store.root)
-    found: list[str] = []
-    small = [str(folder) for folder, count in folders if count <= FEW]
-    for folder in (str(folder) for folder, count in folders if count > FEW):
-        for path in _files(root, folder):
-            found.append(path)
-            if len(found) >= _BLOCK:
-                _add(connection, found)
-                found = []
-    _add(connection, [*found, *_existing(root, connection, small)])
-    connection.execute("""
-        CREATE OR REPLACE TABLE missing AS
-        SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")
-    connection.execute("DROP TABLE named_media")
-    connection.execute("DROP TABLE present")
+    if few:
+        missing = MissingMedia(connection, lambda: _missing_of_few(root, connection))
+        missing.wait()
+        yield missing
+        return
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        try:
+            yield MissingMedia(connection, pool.submit(_missing_of_many, root, cursor).result)
+        except BaseException:
+            cursor.interrupt()
+            raise
 
 
-def _find_missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> None:
+def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
     by_folder: dict[str, list[str]] = {}
     for (path,) in connection.execute(f"SELECT DISTINCT path FROM ({_PATHS}) WHERE path IS NOT NULL").fetchall():
         by_folder.setdefault(path[: path.rfind("/") + 1], []).append(path)
@@ -68,9 +90,26 @@ def _find_missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> No
             missing += set(paths).difference(_files(root, folder))
         else:
             missing += [path for path in paths if not os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (as below)
-    connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR)")
-    if missing:
-        connection.executemany("INSERT INTO missing VALUES ($1)", [[path] for path in sorted(missing)])
+    return missing
+
+
+def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE named_media AS
+        SELECT path, {_FOLDER} AS folder FROM ({_PATHS}) WHERE path IS NOT NULL""")
+    connection.execute("CREATE OR REPLACE TEMP TABLE present (path VARCHAR)")
+    folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
+    found: list[str] = []
+    small = [str(folder) for folder, count in folders if count <= FEW]
+    for folder in (str(folder) for folder, count in folders if count > FEW):
+        for path in _files(root, folder):
+            found.append(path)
+            if len(found) >= _BLOCK:
+                _add(connection, found)
+                found = []
+    _add(connection, [*found, *_existing(root, connection, small)])
+    rows = connection.execute("SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path)").fetchall()
+    return [str(path) for (path,) in rows]
 
 
 def _files(root: str, folder: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ from ....shards.store.sql import first_row
 from ....shards.store.store import Store
 from ..expand import IS_COPY
 from .change import LONGEST_S, SoundChange
+from .missing_media import MissingMedia
 from .noise import NoiseSource
 
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ class MediaRequest:
     seed: int = 0
 
 
-def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, request: MediaRequest) -> None:
-    """Make the media that the rows to be made need and create the table `derived`; the table `missing` and the view
-    `parts` must exist.
+def derive_media(
+    store: Store, connection: duckdb.DuckDBPyConnection, request: MediaRequest, missing: MissingMedia
+) -> None:
+    """Make the media that the rows to be made need and create the table `derived`; the view `parts` must exist.
 
-    Rejected samples have no row unless they are asked for, so nothing is made for them.
+    Rejected samples have no row unless they are asked for, so nothing is made for them. If anything is made, what is
+    missing is waited for.
     """
     connection.register("derived_arrow", rows_to_table([], DERIVED))
     connection.execute("CREATE OR REPLACE TABLE derived AS SELECT * FROM derived_arrow")
@@ -78,13 +81,16 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, request: M
         f"SELECT dataset, id, start_s, end_s, channel, audio, video, speaker, {_HAS_OTHERS}, {_NEEDS_AUDIO}, "
         f"{_MORE_SOUND}, {IS_COPY} FROM parts WHERE part_outcome IS NULL AND {wanted} AND ({_needed(request)})"
     )
-    missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
-    maker = _Maker(store, missing, request)
+    batch = rows.fetchmany(_BATCH)
+    if not batch:
+        return
+    maker = _Maker(store, missing.wait(), request)
     with ThreadPoolExecutor(_THREADS) as pool:
-        while batch := rows.fetchmany(_BATCH):
+        while batch:
             results = list(pool.map(lambda row: maker.make(_Row(*row)), batch))
             connection.register("derived_arrow", rows_to_table(results, DERIVED))
             connection.execute("INSERT INTO derived SELECT * FROM derived_arrow")
+            batch = rows.fetchmany(_BATCH)
 
 
 def _needed(request: MediaRequest) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import ProblemsFound
-from ....shards.exports.jsonl import write_jsonl
+from ....shards.exports.jsonl import jsonl_blocks
 from ....shards.store.sql import first_row, quote
 from ....validators.formats.calibration import STRATUM
 from ...composition.balanced_order import tokens_before
@@ -32,7 +32,8 @@ def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
     """Write a file for each modality that has rows."""
     with _opened(rows) as connection:
         for (modality,) in connection.execute("SELECT DISTINCT modality FROM rows ORDER BY 1").fetchall():
-            write_jsonl(connection, rows, folder / FILES[modality], where=f"modality = {quote(modality)}")
+            with (folder / FILES[modality]).open("wb") as file:
+                file.writelines(jsonl_blocks(connection, rows, where=f"modality = {quote(modality)}"))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 
 import pytest
@@ -83,9 +82,7 @@ def test_a_hundred_thousand_urls_are_no_burden(tmp_path: Path) -> None:
     )
     cards = list_card(tmp_path)
     with serve(tmp_path / "host") as server:
-        begun = time.monotonic()
         assert pull(cards, tmp_path / "store", 2, mirror=server.url()).stored == 2
-        assert time.monotonic() - begun < 12
         assert len(server.requests) < 10
 
 

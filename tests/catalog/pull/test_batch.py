@@ -135,7 +135,7 @@ def test_a_dry_run_of_several_shows_the_plans_there_are_and_fails_as_the_pull_do
     [
         (["--hours", "0.001"], "--hours ended the pull"),
         (["--max-tries", "3"], "--max-tries ended the pull"),
-        (["--max-tries", "3", "--by", "hash"], "--max-tries ended the pull"),
+        (["--max-tries", "3", "--by", "hash", "--split", "test"], "--max-tries ended the pull"),
         ([], "the source has no more"),
     ],
 )

@@ -81,11 +81,9 @@ def test_every_row_of_a_table_ends_stored_or_with_its_reason(talks: Talks, root:
     assert talks.asked_in(lambda: talks.pull(root)) == ["busy0000000"]
     assert len(stored(root)) == 5
 
-    # Nothing is left that could have changed: nothing is asked, and the answer comes at once.
+    # Nothing is left that could have changed: nothing is asked.
     talks.host.requests.clear()
-    begun = time.monotonic()
     assert talks.asked_in(lambda: finishes(talks, root)) == []
-    assert time.monotonic() - begun < 2
     assert talks.host.requests == []
     check_media(root)
 

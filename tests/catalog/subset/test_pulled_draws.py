@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -41,11 +40,9 @@ def test_a_draw_grows_and_the_same_again_does_nothing(pull: Any, root: Path) -> 
     grown = pull(samples=40, by="hash")
     assert small == first(10) and names(root) == first(40)
     assert grown.account.kept == 30 and grown.account.dropped["duplicate"] == 10
-    started = time.perf_counter()
     for count in (40, 10):
         again = pull(samples=count, by="hash")
         assert (again.source, again.account.candidates) == (None, 0)
-    assert time.perf_counter() - started < 4
     assert pull(samples=10, by="hash", seed=1).account.kept == len(first(10, seed=1) - first(40))
     assert names(root) == first(40) | first(10, seed=1)
 

@@ -8,6 +8,7 @@ silent video (`v.mp4`), a picture (`p.png`), and a text under the name of a soun
     columns.py         spellings of columns, media, tags
     tasks.py           the rows of each task
     llamafactory.py    rows for LLaMA-Factory
+    tar_shards.py      shards for WebDataset
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from support.trainer_rows.pieces import AUDIO, IMAGE, OTHER, VIDEO, Named, Row
+from support.trainer_rows.pieces import AUDIO, CALL, IMAGE, OTHER, VIDEO, Named, Row
 
 MEDIA = {kind: kind for kind in ("images", "videos", "audios")}
 SHAREGPT = {"formatting": "sharegpt", "columns": {"messages": "conversations", "system": "system", **MEDIA}}
@@ -35,6 +36,16 @@ def said(*messages: Row, **columns: Any) -> Row:
     return {"conversations": [*messages], "system": "", "images": [], "videos": [], "audios": [], **columns}
 
 
+TURNS = ("h", "g", "hh", "hg", "hgh", "hghg", "ghg", "shg", "sh", "s", "hsg", "hfog", "hfo", "hog", "hgg", "shghg")
+"""Sequences of roles, by their first letters."""
+
+
+def turns(letters: str) -> list[Row]:
+    """The turns of a sequence of roles."""
+    names = {"h": "human", "g": "gpt", "s": "system", "f": "function_call", "o": "observation"}
+    return [{"from": names[each], "value": CALL if each == "f" else each} for each in letters]
+
+
 def _sharegpt() -> Named:
     good = (human("<audio>q"), gpt("y"))
     yield "good", said(*good, audios=[AUDIO])
@@ -42,34 +53,20 @@ def _sharegpt() -> Named:
     for role in ("human", "gpt", "observation", "function_call", "system", "user", "assistant", "teacher", "", None):
         yield f"first role {role!r}", said({"from": role, "value": "q"}, gpt("y"))
         yield f"second role {role!r}", said(human("q"), {"from": role, "value": "y"})
-    for letters in (
-        "h",
-        "g",
-        "hh",
-        "hg",
-        "hgh",
-        "hghg",
-        "ghg",
-        "shg",
-        "sh",
-        "s",
-        "hsg",
-        "hfog",
-        "hfo",
-        "hog",
-        "hgg",
-        "shghg",
-    ):
-        names = {"h": "human", "g": "gpt", "s": "system", "f": "function_call", "o": "observation"}
-        call = '{"name": "f", "arguments": {}}'
-        turns = [{"from": names[each], "value": call if each == "f" else each} for each in letters]
-        yield f"turns {letters}", said(*turns)
+    for letters in TURNS:
+        yield f"turns {letters}", said(*turns(letters))
     yield "no turns", said()
     yield "no column of turns", {"audios": [], "images": [], "videos": [], "system": ""}
     for name, value in {"empty": "", "null": None, "number": 3, "list": [{"type": "text", "text": "q"}]}.items():
         yield f"asked {name}", said(human(value), gpt("y"))
         yield f"answered {name}", said(human("q"), gpt(value))
         yield f"system {name}", said(human("q"), gpt("y"), system=value)
+    for name, turn in {"no value": {"from": "human"}, "text": "q", "null": None, "empty object": {}}.items():
+        yield f"first turn {name}", said(turn, gpt("y"))
+        yield f"second turn {name}", said(human("q"), turn)
+    yield "no turn with a value", said({"from": "human"}, {"from": "gpt"})
+    yield "no turn with a role", said({"value": "q"}, {"value": "y"})
+    yield "all role and content", said({"role": "human", "content": "q"}, {"role": "gpt", "content": "y"})
     yield "role and content", said({"role": "human", "content": "q"}, gpt("y"))
     yield "system twice", said({"from": "system", "value": "s"}, *good, audios=[AUDIO], system="t")
     for kind, path in (("audio", AUDIO), ("video", VIDEO), ("image", IMAGE)):
@@ -97,6 +94,8 @@ def _sharegpt() -> Named:
         "number": 3,
         "object": {"path": AUDIO},
         "space": [f" {AUDIO}"],
+        "uri": [f"file://{AUDIO}"],
+        "address": ["https://example.invalid/a.wav"],
     }.items():
         yield f"audios {name}", said(*good, audios=value)
     yield "all media", said(human("<image><video><audio>q"), gpt("y"), images=[IMAGE], videos=[VIDEO], audios=[AUDIO])
@@ -126,23 +125,50 @@ def _alpaca() -> Named:
     yield "good", alpaca("<audio>q", "y", audios=[AUDIO])
     yield "input", alpaca("<audio>q", "y", input="i", audios=[AUDIO])
     yield "only input", alpaca("", "y", input="<audio>i", audios=[AUDIO])
-    for name, value in {"empty": "", "null": None, "number": 3, "list": ["q"]}.items():
+    for name, value in {
+        "empty": "",
+        "null": None,
+        "number": 3,
+        "zero": 0,
+        "false": False,
+        "spaces": "  ",
+        "list": ["q"],
+        "empty list": [],
+        "object": {"a": "b"},
+    }.items():
         yield f"instruction {name}", alpaca(value, "y")
         yield f"output {name}", alpaca("q", value)
         yield f"input {name}", alpaca("q", "y", input=value)
+        yield f"instruction and input {name}", alpaca(value, "y", input=value)
     for name, value in {
         "one": [["a", "b"]],
+        "two": [["a", "b"], ["c", "d"]],
         "null": None,
         "text": "a",
         "three": [["a", "b", "c"]],
+        "single": [["a"]],
         "object": [{"a": "b"}],
+        "flat": ["a", "b"],
+        "letters": ["ab"],
+        "pair is null": [None],
         "null inside": [["a", None]],
+        "empty": [["", ""]],
         "sound": [["<audio>a", "b"]],
     }.items():
         yield f"history {name}", alpaca("q", "y", history=value, audios=[AUDIO] if name == "sound" else [])
-    yield "tag without media", alpaca("<audio>q", "y")
-    yield "media without tag", alpaca("q", "y", audios=[AUDIO])
-    yield "missing sound", alpaca("<audio>q", "y", audios=["$/none.wav"])
+    yield "tag in output", alpaca("q", "<audio>y", audios=[AUDIO])
+    yield "tag in input and instruction", alpaca("<audio>q", "y", input="<audio>i", audios=[AUDIO, OTHER])
+    for column in ("instruction", "input", "output", "history"):
+        yield f"no column of {column}", {key: value for key, value in alpaca("q", "y").items() if key != column}
+
+    def asked(*messages: Row, **columns: Any) -> Row:
+        system, *others = messages if messages[0]["from"] == "system" else ({"value": ""}, *messages)
+        texts = [message["value"] for message in others]
+        history = [[texts[at], texts[at + 1]] for at in range(0, len(texts) - 2, 2)]
+        whole = {"history": history, "system": system["value"], "audios": [AUDIO], **columns}
+        return alpaca(texts[-2], texts[-1], **whole)
+
+    yield from _media(asked, (gpt("y"),))
 
 
 def _pairs() -> Named:
@@ -161,27 +187,103 @@ def _pairs() -> Named:
         "no value": {"from": "gpt"},
         "list": [gpt("n")],
         "tag": gpt("<audio>n"),
+        "observation": {"from": "observation", "value": "n"},
+        "system": {"from": "system", "value": "n"},
+        "call": {"from": "function_call", "value": CALL},
+        "no call": {"from": "function_call", "value": "n"},
+        "value number": gpt(3),
+        "value list": gpt(["n"]),
+        "role null": {"from": None, "value": "n"},
+        "no role": {"value": "n"},
+        "role and content": {"role": "gpt", "content": "n"},
+        "number": 3,
+        "empty object": {},
+        "empty list": [],
+        "empty text": "",
+        "spaces": gpt("  "),
+        "tag in capitals": gpt("<AUDIO>n"),
+        "token": gpt("<|audio_pad|>n"),
     }.items():
         yield f"rejected {name}", pair(human("<audio>q"), rejected=value)
         yield f"chosen {name}", pair(human("<audio>q"), chosen=value)
+        yield f"both {name}", pair(human("<audio>q"), chosen=value, rejected=value)
+    for letters in TURNS:
+        yield f"turns {letters}", pair(*turns(letters), audios=[])
     yield "even turns", pair(human("<audio>q"), gpt("x"))
     yield "three turns", pair(human("<audio>q"), gpt("x"), human("r"))
     yield "no turns", pair(audios=[])
+    yield "no column of turns", {key: value for key, value in pair().items() if key != "conversations"}
     yield "tags in both answers", pair(human("q"), chosen=gpt("<audio>y"), rejected=gpt("<audio>n"))
-    yield "media without tag", pair(human("q"))
-    yield "missing sound", pair(human("<audio>q"), audios=["$/none.wav"])
+    yield (
+        "tags in question and both answers",
+        pair(human("<audio>q"), audios=[AUDIO, OTHER], chosen=gpt("<audio>y"), rejected=gpt("<audio>n")),
+    )
+    yield from _media(pair, ())
 
 
 def _kto() -> Named:
     def row(label: Any, *messages: Row, **columns: Any) -> Row:
         return said(*(messages or (human("<audio>q"), gpt("y"))), **{"audios": [AUDIO], "label": label, **columns})
 
-    for name, value in {"true": True, "false": False, "null": None, "number": 1, "text": "true"}.items():
+    for name, value in {
+        "true": True,
+        "false": False,
+        "null": None,
+        "number": 1,
+        "zero": 0,
+        "fraction": 0.5,
+        "text": "true",
+        "text false": "false",
+        "empty": "",
+        "list": [True],
+        "object": {"good": True},
+    }.items():
         yield f"label {name}", row(value)
+    unlabelled = row(True)
+    del unlabelled["label"]
+    yield "no label", unlabelled
+    for letters in TURNS:
+        yield f"turns {letters}", row(True, *turns(letters), audios=[])
+    yield "no turns", said(label=True)
     yield "odd turns", row(True, human("<audio>q"))
     yield "four turns", row(True, human("<audio>q"), gpt("y"), human("r"), gpt("z"))
-    yield "empty answer", row(True, human("<audio>q"), gpt(""))
-    yield "media without tag", row(True, human("q"), gpt("y"))
+    for name, value in {"empty": "", "null": None, "number": 3, "spaces": "  ", "list": ["y"]}.items():
+        for label in (True, False):
+            yield f"{name} answer {str(label).lower()}", row(label, human("<audio>q"), gpt(value))
+        yield f"{name} question", row(True, human(value), gpt("y"), audios=[])
+        yield f"{name} answer before", row(True, human("<audio>q"), gpt(value), human("r"), gpt("z"))
+    yield "answer of another role", row(True, human("<audio>q"), {"from": "teacher", "value": "y"})
+    yield "null answer of another role", row(True, human("<audio>q"), {"from": "teacher", "value": None})
+    yield "answer without value", row(True, human("<audio>q"), {"from": "gpt"})
+    yield "null turns before a null answer", row(True, human("<audio>q"), gpt(None), human("r"), gpt(None))
+    yield "answer of a call", row(True, human("<audio>q"), {"from": "function_call", "value": CALL})
+    yield "tag in the answer", row(True, human("q"), gpt("<audio>y"))
+    yield "tag in an answer before", row(True, human("q"), gpt("<audio>y"), human("r"), gpt("z"))
+    yield from _media(lambda *messages, **columns: row(True, *messages, **columns), (gpt("y"),))
+
+
+def _media(made: Callable[..., Row], answer: tuple[Row, ...]) -> Named:
+    """Rows whose tags or media are odd, ending with an answer where the form has it among the turns."""
+    yield "media without tag", made(human("q"), *answer)
+    yield "tag without media", made(human("<audio>q"), *answer, audios=[])
+    yield "two tags", made(human("<audio><audio>q"), *answer)
+    yield "two sounds", made(human("<audio>q <audio>"), *answer, audios=[AUDIO, OTHER])
+    yield "sounds of two turns", made(human("<audio>q"), gpt("x"), human("<audio>r"), *answer, audios=[AUDIO, OTHER])
+    yield "tag in the system message", made({"from": "system", "value": "<audio>s"}, human("q"), *answer)
+    yield "system in its column", made(human("<audio>q"), *answer, system="s")
+    yield "system that is a number", made(human("<audio>q"), *answer, system=3)
+    yield "tag in capitals", made(human("<AUDIO>q"), *answer)
+    yield "token in the question", made(human("<audio><|audio_pad|>q"), *answer)
+    yield "video", made(human("<video>q"), *answer, audios=[], videos=[VIDEO])
+    yield "picture", made(human("<image>q"), *answer, audios=[], images=[IMAGE])
+    yield "all media", made(human("<image><video><audio>q"), *answer, images=[IMAGE], videos=[VIDEO])
+    yield "media of another kind", made(human("<video>q"), *answer)
+    yield "missing sound", made(human("<audio>q"), *answer, audios=["$/none.wav"])
+    yield "sounds null", made(human("<audio>q"), *answer, audios=None)
+    yield "sounds null inside", made(human("<audio>q"), *answer, audios=[None])
+    yield "sounds text", made(human("<audio>q"), *answer, audios=AUDIO)
+    yield "sounds number", made(human("<audio>q"), *answer, audios=3)
+    yield "no column of sounds", {key: value for key, value in made(human("q"), *answer).items() if key != "audios"}
 
 
 FILES = {

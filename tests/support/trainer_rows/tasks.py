@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.trainer_rows import columns, conversations
 from support.trainer_rows.conversations import CONTENTS, turns
-from support.trainer_rows.pieces import AUDIO, IMAGE, OTHER, Named, assistant, pair, spoken, system, user
+from support.trainer_rows.pieces import AUDIO, CALL, IMAGE, OTHER, VIDEO, Named, assistant, pair, spoken, system, user
 
 
 def _sft() -> Named:
@@ -139,22 +139,74 @@ def _kto() -> Named:
         "null": None,
         "number": 1,
         "zero": 0,
+        "fraction": 0.5,
         "text": "false",
+        "text true": "true",
         "empty": "",
         "list": [1],
+        "empty list": [],
+        "object": {"good": True},
     }.items():
         yield f"label {name}", spoken(label=value)
     yield "no label", spoken()
+    for name, said in turns(2):
+        yield name, {**said, "label": False}
     yield "no answer", {"messages": [user("<audio>q")], "audios": [AUDIO], "label": True}
+    for name, value in {"empty": "", "null": None, "number": 3, "list": ["y"], "parts": CONTENTS["text"]}.items():
+        yield f"answer {name}", {"messages": [user("<audio>q"), assistant(value)], "audios": [AUDIO], "label": True}
+        yield f"question {name}", {"messages": [user(value), assistant("y")], "label": False}
+    for name, value in {
+        "same": pair(answer="n")["messages"],
+        "equal": pair()["messages"],
+        "null": None,
+        "empty": [],
+        "null content": [user("<audio>q"), assistant(None)],
+    }.items():
+        yield f"rejected messages {name}", spoken(label=True, rejected_messages=value)
     yield "missing sound", pair(audios=["$/none.wav"], label=True)
     yield "rejected too", spoken(label=True, rejected_response="n")
     yield "rejected equal", spoken(label=True, rejected_response="y")
+    yield "rejected missing sound", spoken(label=True, rejected_audios=["$/none.wav"])
     yield "unknown role", {"messages": [user("q"), {"role": "teacher", "content": "y"}], "label": True}
     yield (
         "several turns",
         {"messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")], "audios": [AUDIO], "label": False},
     )
     yield "system second", {"messages": [user("q"), system("s"), assistant("y")], "label": True}
+    yield "system", {"messages": [system("s"), *pair()["messages"]], "audios": [AUDIO], "label": True}
+    yield "no tag", pair("q", audios=[AUDIO], label=True)
+    yield "no media", pair(label=True)
+    yield "two tags", pair("<audio><audio>q", audios=[AUDIO], label=True)
+    yield "two sounds", pair("<audio>q <audio>", audios=[AUDIO, OTHER], label=False)
+    yield "tag in the answer", pair("q", "<audio>y", audios=[AUDIO], label=True)
+    yield "picture", pair("<image>q", images=[IMAGE], label=True)
+    yield "video", pair("<video>q", videos=[VIDEO], label=False)
+    yield "sound that is text", pair(audios="$/a.wav", label=True)
+    yield "sounds null", pair("q", audios=None, label=True)
+    yield "sound in parts", {"messages": [user(CONTENTS["sound and text"]), assistant("y")], "label": True}
+    yield "query", {"query": "<audio>q", "response": "y", "audio": AUDIO, "label": True}
+    yield "query without response", {"query": "<audio>q", "audio": AUDIO, "label": False}
+    yield (
+        "from and value",
+        {
+            "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "y"}],
+            "label": True,
+        },
+    )
+    yield "no messages", {"messages": [], "label": True}
+    yield (
+        "tool turns",
+        {
+            "messages": [
+                user("q"),
+                {"role": "tool_call", "content": CALL},
+                {"role": "tool_response", "content": "r"},
+                assistant("y"),
+            ],
+            "label": True,
+        },
+    )
+    yield "margin", spoken(label=True, margin="x")
 
 
 def _pretrain() -> Named:

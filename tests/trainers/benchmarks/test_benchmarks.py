@@ -122,7 +122,7 @@ def test_benchmarks_are_scored_by_their_own_rules_and_columns(store: Path, answe
     }
     assert score_of(scores, "mmar", category="Semantic Layer").counts == {"correct": 0, "rows": 2}
     assert scores.notes[-1] == (
-        "MMAR: its script leaves out 1 rows without an answer, and prints 1 of 2 right, 50.00%; here they are wrong"
+        "MMAR: its script leaves out 1 row without an answer, and prints 1 of 2 right, 50.00%; here they are wrong"
     )
     gold = table(tmp_path / "mmsu.jsonl", [
         {"id": n, "source": "mmsu", "choices": ["Too little", "Too much"], "answer_gt": "Too much", "category": kind}
@@ -210,7 +210,7 @@ def test_a_response_is_judged_before_and_after_the_reference(
     one = table(tmp_path / "one.jsonl", [*read_lines(responses)][:1])
     fewer = judged(store, "air_bench_chat", one, judge, judgements=tmp_path / "j.jsonl")
     assert score_of(fewer, "airbench").value == pytest.approx(6 / 5) and len(judge.asked) == 10
-    assert "leaves out 4 rows without an answer, and prints 6.00 over 1 rows; here they have 0" in fewer.notes[-2]
+    assert "leaves out 4 rows without an answer, and prints 6.00 over 1 row; here they have 0" in fewer.notes[-2]
     beside = judged(
         store,
         "air_bench_chat",

@@ -127,10 +127,8 @@ def test_a_row_longer_than_the_budget_is_refused_and_nothing_is_nothing() -> Non
 
 
 @pytest.mark.thorough
-def test_a_million_rows_are_planned_in_seconds() -> None:
-    import time
-
-    begun = time.process_time()
+def test_each_of_a_million_rows_is_planned_once_an_epoch() -> None:
     plan = BatchPlan(speech(1_000_000), batch_tokens=8192, ranks=8)
-    assert len(plan.epoch(0).rows) == len(plan.epoch(1).rows) == 1_000_000
-    assert time.process_time() - begun < 5 and plan.padding_share < 0.05
+    for epoch in (0, 1):
+        assert (np.sort(plan.epoch(epoch).rows) == np.arange(1_000_000)).all()
+    assert plan.padding_share < 0.05

@@ -14,9 +14,12 @@ import triptych
 from support.imported import bring_in, noise, sound, video
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.exports.versions import Version
+from triptych.shards.media.integrity import LinkedSums, check_as_stored
+from triptych.shards.media.streams import MediaError
 from triptych.shards.store.store import Store
 from triptych.trainers.data.training_rows import TrainingRows, trainer_of
 from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Turn, Video
+from triptych.trainers.inference.sources import export
 
 
 def edited(published: Path, tmp_path: Path, **manifest: Any) -> Path:
@@ -169,3 +172,37 @@ def test_the_sound_inside_a_video_is_heard_where_the_export_leaves_it_there(publ
         (row,) = TrainingRows.open(version.reference, store=store)
         assert [medium.with_sound for medium in row.media if isinstance(medium, Video)] == [heard]
         assert sum(isinstance(medium, Clip) for medium in row.media) == (0 if heard else len(row.media) - 1)
+
+
+def test_a_linked_file_in_whose_place_another_lies_is_not_heard(tmp_path: Path) -> None:
+    """Its name says nothing of its bytes, and its size may be the same: the store has their sum."""
+    clips = [sound(tmp_path / f"{number}.wav", noise(0.1, seed=number)) for number in range(3)]
+    given = [{"id": clip.stem, "audio": str(clip), "text": f"text {clip.stem}", "task": "asr", "language": "en"}
+             for clip in clips]  # fmt: skip
+    store = bring_in(tmp_path / "store", "mine", given[:2], tmp_path, link=True)
+    shutil.copyfile(clips[2], clips[1])  # a second sample of the path, with other bytes
+    bring_in(store, "mine", [{**given[1], "id": "again"}, given[2]], tmp_path, link=True)
+    triptych.export("conversation", name="conversation", store=store)
+    opened = TrainingRows.open("conversation", store=store)
+    rows = pickle.loads(pickle.dumps(opened))
+    heard = {row.id.rpartition("/")[2]: row.media[0] for row in rows}
+    assert {name: medium.path for name, medium in heard.items()} == {
+        "0": str(clips[0]), "1": str(clips[1]), "again": str(clips[1]), "2": str(clips[2]),
+    }  # fmt: skip
+
+    def told() -> list[str]:
+        found = []
+        for name, medium in heard.items():
+            try:
+                check_as_stored(Path(medium.path), medium.sha256)
+            except MediaError as error:
+                found.append(f"{name}: {error.reason}")
+        return sorted(found)
+
+    both = ["1: changed_media", "again: changed_media"]
+    assert told() == both  # one of them is not what was linked, and no one can say which
+    sound(clips[0], noise(0.1, seed=9))
+    assert told() == ["0: changed_media", *both]
+    asked = export("conversation", store, None)
+    assert {each.id.rpartition("/")[2]: each.clips[0] for each in asked.questions} == heard
+    assert not LinkedSums().get(str(clips[0]))

@@ -80,7 +80,7 @@ def test_rows_without_a_prediction_are_wrong_and_said(store: Path, asked: list[d
     assert (whole["missing"], whole["counts"]["deletions"], whole["rows"]) == (2, 6, 5)
     told_so = run("triptych", "evaluate", "list", "--pred", str(file), "--store", str(store), "--allow-missing")
     assert told_so.code == 0 and "2 rows have no prediction and count as wrong: mine/test/utt003" in told_so.stdout
-    assert "1 predictions are of no row: else" in told_so.stdout
+    assert "1 prediction is of no row: else" in told_so.stdout
 
 
 def test_what_qwen2_audios_scripts_write_is_matched_by_clip(

@@ -46,6 +46,7 @@ def test_models_of_sound_that_are_not_known_are_refused_by_type() -> None:
     with pytest.raises(UsageError, match=r"'whisper' cannot be trained here") as caught:
         family_of(WhisperConfig())
     assert "qwen2_audio, qwen3_omni_moe" in str(caught.value.hint)
+    assert "phoneme" not in str(caught.value.hint)  # what `train phoneme` makes is no base of the others
 
 
 def test_the_table_of_positions_stays_as_it_is(qwen2_audio: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from triptych.trainers.phoneme.decoder import Goodness, Heard, SaidPhone
-from triptych.trainers.phoneme.pronunciation import assess
+from triptych.trainers.phoneme.scores.pronunciation import assess
 
 SILENCE = {"sil"}
 

@@ -42,7 +42,8 @@ def run(
             "phones", store=phone_store, model=language_model("tied"), output_dir=out, values=values
         )  # fmt: skip
         return out
-    values |= {"phoneme.ctc_weight": 0.5, "data.validation": "phones-test", "phoneme.keep_states": 0.1}
+    values |= {"phoneme.ctc_weight": 0.5, "data.validation": "phones-test", "phoneme.keep_states": 0.1,
+               "phoneme.best_metric": "per"}  # fmt: skip
     command = ["train", "phoneme", "phones", "--model", language_model("untied"), "--store", phone_store,
                "--output-dir", out, "--json"]  # fmt: skip
     done = stores.cli(*command, *(word for key, value in values.items() for word in ("--set", f"{key}={_yaml(value)}")))
@@ -56,7 +57,10 @@ def run(
     }  # fmt: skip
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert all(set(line["losses"]) == {"phones", "ctc"} for line in lines if "losses" in line)
-    assert {"validation_loss", "validation_accuracy"} <= set(told["scores"])
+    assert {"validation_loss", "validation_accuracy", "per"} <= set(told["scores"])
+    measured = [line for line in lines if "scores" in line]
+    assert told["best"] == min(line["scores"]["per"] for line in measured[1:])
+    assert measured[-1]["counts"]["per"]["rows"] == 2
     record = json.loads((out / "run.json").read_text())
     assert record["trainer"] == "phoneme"
     encoder = {"name": "whisper", "licence": "unknown"}
@@ -161,11 +165,36 @@ def test_clips_are_heard_by_the_command(run: Path, phone_store: Path, tmp_path: 
     assert stores.cli("phoneme", "infer", run, clip, "--canonical", "sh zz").returncode == 1
 
 
+def test_a_run_is_asked_where_its_models_have_moved(
+    run: Path, whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from triptych.trainers.phoneme import recognizer
+
+    def locate(name: str, **options: Any) -> Any:
+        if name == str(whisper):
+            raise UsageError("there is no such folder")
+        return located(name, **options)
+
+    located, moved = recognizer.locate, shutil.copytree(whisper, tmp_path / "moved")
+    revision = recognizer.Run.open(run, "best").revision
+    monkeypatch.setattr(recognizer, "locate", locate)
+    with pytest.raises(UsageError, match="is not here") as caught:
+        recognizer.Run.open(run, "best")
+    assert "--encoder DIR" in str(caught.value.hint)
+    found = recognizer.Run.open(run, "best", encoder=moved)
+    assert found.parts.hearing == moved and found.revision == revision
+    weights = next(moved.glob("*.safetensors"))
+    written = weights.read_bytes()
+    weights.write_bytes(written[:-1] + bytes([written[-1] ^ 1]))
+    with pytest.raises(DamagedError, match="moved is not the model that the run was trained on"):
+        recognizer.Run.open(run, "best", encoder=moved)
+
+
 def test_what_does_not_belong_together_is_refused(
     run: Path, phone_store: Path, whisper: Path, language_model: Callable[[str], Path], tmp_path: Path
 ) -> None:
     other = language_model("untied" if run.name == "tied" else "tied")
-    with pytest.raises(DamagedError, match="not the one that the run was trained on"):
+    with pytest.raises(DamagedError, match="not the model that the run was trained on"):
         triptych.phoneme_infer(run, export="phones-test", store=phone_store, base=other)
     with pytest.raises(UsageError, match="a Whisper is expected"):
         triptych.train_phoneme("phones", store=phone_store, model=other, output_dir=tmp_path / "x",

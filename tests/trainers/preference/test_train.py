@@ -148,7 +148,11 @@ def test_all_ways_of_training_have_the_same_reference(
     stages = [{"train": "projector", "steps": 1}, {"train": "all"}]
     ways = {"lora": {"lora": {"r": 4}}, "staged": {"stages": stages}, "full": {"training": {"lr": 1e-3}}}
     config = pairs.config_of(
-        request.getfixturevalue(model), tmp_path, data={"validation": "swift"}, dpo={"sft_weight": 0.1}, **ways[mode]
+        request.getfixturevalue(model),
+        tmp_path,
+        data={"validation": "swift", "allow_overlap": True},
+        dpo={"sft_weight": 0.1},
+        **ways[mode],
     )
     made = training_runs.train(config, store)
     check_that_it_begins_at_its_reference_and_learns(tmp_path)
@@ -158,7 +162,8 @@ def test_all_ways_of_training_have_the_same_reference(
 
 @pytest.mark.thorough
 def test_two_processes_train_as_one_does(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
-    shared = {"lora": {"r": 4, "dropout": 0.0}, "optimizer": {"eps": 1e-3}, "data": {"validation": "swift"}}
+    shared = {"lora": {"r": 4, "dropout": 0.0}, "optimizer": {"eps": 1e-3},
+              "data": {"validation": "swift", "allow_overlap": True}}  # fmt: skip
     alone = pairs.config_of(qwen2_audio, tmp_path / "a", **shared, training={"gradient_accumulation_steps": 2})
     both = pairs.config_of(qwen2_audio, tmp_path / "b", **shared)
     training_runs.train(alone, store)

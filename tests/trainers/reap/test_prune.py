@@ -14,10 +14,12 @@ import triptych
 from support.stores import cli
 from triptych.errors import DamagedError, UsageError
 from triptych.trainers.models.training_model import Loading, load_for_training
+from triptych.trainers.reap.card import card_text
 from triptych.trainers.reap.files.slices import slices_of
 from triptych.trainers.reap.prune import PruneResult
 from triptych.trainers.reap.scores.masks import pruned_to
 from triptych.trainers.reap.scores.moe_layers import moe_layers
+from triptych.trainers.runs.records.card import front_matter_of, put_card
 from triptych.trainers.serving.layouts import stored_tensors
 
 torch = pytest.importorskip("torch")
@@ -305,3 +307,23 @@ def test_the_command_prints_what_it_did(of_text: Pruned, moe: Path, tmp_path: Pa
     shown = cli("prune", "--model", moe, "--scores", of_text.result.report, "--report", tmp_path / "report")
     assert "8 of 16 experts kept in 2 layers, by reap" in shown.stdout
     assert cli("prune", "--model", moe, "--report", tmp_path / "x").returncode == 2
+
+
+def test_a_pruned_model_has_a_card_of_its_own(of_text: Pruned, tmp_path: Path) -> None:
+    text, told = (of_text.folder / "README.md").read_text(), of_text.manifest()
+    kept = len(told["layers"][0]["kept"])
+    assert f"pruned to {kept} of {told['experts']} experts" in text and "| base model qwen3-moe | unknown |" in text
+    assert str(of_text.folder.parent) not in text and "README.base.md" not in text
+    assert "| calibrated on text | " in text
+
+    own = "---\nlicense: apache-2.0\nbase_model: [some/base]\ntags: [moe]\nmodel-index: []\n---\nWER 1 %, measured."
+    (tmp_path / "README.md").write_text(own)
+    made = card_text({**told, "base_model": "hub/Name_1"}, tmp_path)
+    put_card(tmp_path, made)
+    assert (tmp_path / "README.base.md").read_text() == own and (tmp_path / "README.md").read_text() == made
+    assert front_matter_of(tmp_path / "README.md") == {
+        "base_model": "hub/Name_1", "license": "apache-2.0", "tags": ["triptych", "prune", "mixture-of-experts"],
+    }  # fmt: skip
+    assert r"hub/Name\_1, pruned to" in made and "WER" not in made and "`README.base.md`" in made
+    put_card(tmp_path, None)
+    assert not (tmp_path / "README.md").exists()

@@ -51,7 +51,7 @@ def test_rows_of_a_file_that_a_model_is_tested_on_are_refused(tmp_path: Path) ->
     train, test = of_file(tmp_path / "rows.jsonl", *rows).rows()
     assert train.row is not None and isinstance(test.bad, BadRow) and test.bad.reason == "held_out"
     (tmp_path / "manifest.json").write_text('{"held_out_rows": 1, "sound_of_videos": []}')
-    with pytest.raises(UsageError, match="1 rows of its export are of validation or test splits"):
+    with pytest.raises(UsageError, match="1 row is of validation or test splits"):
         of_file(tmp_path / "rows.jsonl", *rows)
     assert all(row.row for row in of_file(tmp_path / "rows.jsonl", *rows, allow_held_out=True).rows())
 

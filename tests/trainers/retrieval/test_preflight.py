@@ -34,13 +34,16 @@ def rows(chunks: Path) -> Any:
     return TermRows.open("chunks", store=Store.open(chunks))
 
 
-def names_of(rows: Any, *, alike: Any = MappingProxyType({}), **retrieval: Any) -> dict[str, str]:
+def names_of(
+    rows: Any, *, alike: Any = MappingProxyType({}), allow_overlap: bool = False, **retrieval: Any
+) -> dict[str, str]:
     """Findings and their levels."""
     from triptych.trainers.retrieval.config import ContrastiveConfig
     from triptych.trainers.retrieval.preflight import row_findings
 
     config = ContrastiveConfig.model_validate({
-        "model": {"base_model": "any"}, "data": {"train": "chunks"}, "retrieval": retrieval
+        "model": {"base_model": "any"}, "data": {"train": "chunks", "allow_overlap": allow_overlap},
+        "retrieval": retrieval,
     })  # fmt: skip
     trained = rows.of("train")
     prepared: Any = SimpleNamespace(
@@ -56,7 +59,9 @@ def test_rows_that_training_and_tests_share_are_an_error(rows: Any) -> None:
     assert names_of(rows) == {"terms_without_sound": "warning", "no_validation": "warning"}
     for shared in (replace(test, id="again", role="train", source="other"),
                    replace(test, id="again", role="train", audio=Path("other.wav"))):  # fmt: skip
-        assert names_of(replace(rows, rows=[*rows.rows, shared]))["overlap"] == "error"
+        both = replace(rows, rows=[*rows.rows, shared])
+        assert names_of(both)["overlap"] == "error"
+        assert names_of(both, allow_overlap=True)["overlap"] == "warning"
 
 
 def test_a_run_on_rows_that_it_is_measured_on_does_not_begin(
@@ -68,7 +73,7 @@ def test_a_run_on_rows_that_it_is_measured_on_does_not_begin(
     shared = replace(rows, rows=[*rows.rows, replace(rows.rows[-1], id="again", role="train"),
                                  replace(rows.rows[-1], id="tested", role="test")])  # fmt: skip
     monkeypatch.setattr(TermRows, "open", lambda *_, **__: shared)
-    with pytest.raises(UsageError, match="1 clips are trained on and measured on"):
+    with pytest.raises(UsageError, match="1 clip is trained on and measured on"):
         triptych.train_contrastive("chunks", store=chunks, model=str(short), output_dir=tmp_path / "run")
     with pytest.raises(UsageError, match="nothing is told apart"):
         triptych.train_contrastive(

@@ -10,6 +10,7 @@ import pytest
 import triptych
 from support.stores import cli
 from triptych.errors import ProblemsFound, UsageError
+from triptych.shards import pace
 
 pytest.importorskip("torch")
 pytest.importorskip("faiss")
@@ -18,14 +19,30 @@ VALUES = {"training.batch_size": "4", "training.epochs": "3", "retrieval.dimensi
           "retrieval.enable_hard_neg": "true", "retrieval.enable_full_eval": "true"}  # fmt: skip
 
 
-def train(model: Path, store: Path, out: Path, **values: Any) -> Any:
+def train(model: Path, store: Path, out: Path, *, lines: Any = None, **values: Any) -> Any:
     given = VALUES | {name.replace("__", "."): value for name, value in values.items()}
-    return triptych.train_contrastive("chunks", store=store, model=str(model), output_dir=out, values=given)
+    return triptych.train_contrastive("chunks", store=store, model=str(model), output_dir=out, values=given,
+                                      lines=lines)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def run(short: Path, chunks: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train(short, chunks, tmp_path_factory.mktemp("runs") / "whole")
+def told() -> list[str]:
+    """The lines that the run told."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(short: Path, chunks: Path, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "EVERY_S", 0.0)
+        return train(
+            short, chunks, tmp_path_factory.mktemp("runs") / "whole", lines=lambda line: told.append(str(line))
+        )
+
+
+def test_a_run_tells_how_far_it_is_while_clips_are_encoded(run: Any, told: list[str]) -> None:
+    assert told[0] == "encoding: 1 of 10 clips" and told[8].startswith("encoding: 9 of 10 clips; ")
+    assert told[9].startswith("train contrastive begins")
 
 
 def test_a_run_is_measured_on_held_out_clips_and_unseen_terms(run: Any) -> None:
@@ -125,7 +142,7 @@ def test_another_glossary_is_read_as_the_terms_of_training_were(run: Any, tmp_pa
     by_term = Retriever.open(run.folder, glossary={"a city": {}}).index.index.reconstruct(0)
     by_text = Retriever.open(tmp_path, glossary={"lima": {"short_description": "A city"}}).index.index.reconstruct(0)
     assert by_term.tolist() == by_text.tolist()
-    with pytest.raises(UsageError, match="1 terms have no short_description: 'quito'"):
+    with pytest.raises(UsageError, match="1 term has no short_description: 'quito'"):
         Retriever.open(tmp_path, glossary={"lima": {"short_description": "a city"}, "quito": {}})
 
 

@@ -15,6 +15,7 @@ from support.training_runs import config_of, conversations
 from triptych.errors import TriptychError
 from triptych.shards.care.removal import remove
 from triptych.shards.exports.versions import find
+from triptych.shards.pace import Pace
 from triptych.shards.store.store import Store
 from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.config.read import read_config
@@ -25,8 +26,8 @@ from triptych.trainers.runs.records.card import card_text, front_matter_of, merg
 from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
 from triptych.trainers.runs.records.record import RunRecord
-from triptych.trainers.runs.records.run_json import read_record
-from triptych.trainers.runs.records.run_line import Pace, RunLine, score_line, step_line
+from triptych.trainers.runs.records.run_json import rates_of, read_record
+from triptych.trainers.runs.records.run_line import RunLine, score_line, step_line
 from triptych.trainers.runs.records.run_log import LogFile, StepLines, read_lines
 
 
@@ -58,6 +59,7 @@ def facts_of(store: Store, model: Path, folder: Path, *, is_known: bool = True) 
         trainer="sft", config=config_of(model, folder, lora={}), exports={"train": find(store, "talk")},
         revision="sha256:1", family="qwen2-audio", tokenizer=Tokenizer(), model_folder=model, steps=4, rows=3,
         components=[{"component": "language_model", "parameters": 10, "trainable": 2}],
+        rates={"projector": (1e-3, 1e-5), "language_model adapters": (0.0, 2e-5)},
         store=store if is_known else None,
     )  # fmt: skip
 
@@ -99,6 +101,10 @@ def test_a_run_is_recorded_from_its_start_to_its_end(store: Store, model: Path, 
     assert found["best"] == {"checkpoint": "step-000002", "step": 2, "score": 0.5}
     assert found["model"] == {"name": "model", "is_on_hub": False, "revision": "sha256:1", "family": "qwen2-audio",
                               "license": "apache-2.0", "base_model": ["some/base"]}  # fmt: skip
+    rates = "projector 0.001, then 1e-05; language model adapters 0, then 2e-05; cosine"
+    assert f"| learning rate | {rates} |" in (folder / "README.md").read_text()
+    assert rates in (folder / "curves.html").read_text()
+    assert rates_of({**found, "learning_rates": {}}) == "0.01; cosine"  # an older record
     assert found["software"]["triptych"]["version"]
     assert os.uname().nodename not in json.dumps(found)
     assert read_config(RunConfig, folder / "config.yaml").config == record.facts.config
@@ -248,6 +254,8 @@ def test_the_card_of_a_merged_model_tells_of_a_whole_model(store: Store, model: 
     text = (tmp_path / "README.md").read_text()
     assert "the whole model: LoRA adapters of the checkpoint step-000005 are in its weights" in text
     assert "makes a whole model" not in text
+    (folder / "README.md").unlink()  # as of a run that was killed
+    assert merged_card(folder, "step-000005") == text
     (folder / "README.md").write_text("# What people wrote\n")
     assert merged_card(folder, "step-000005") == "# What people wrote\n"
 

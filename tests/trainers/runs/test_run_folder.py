@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from triptych.errors import DamagedError, UsageError
+from triptych.errors import DamagedError, ProblemsFound, UsageError
 from triptych.trainers.runs.loop.checkpoints import Checkpoint, Checkpoints
 from triptych.trainers.runs.records.run_log import StepLines, read_lines
 from triptych.trainers.runs.run_folder import alone_in, where_to_begin
@@ -28,6 +28,21 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="no run can be written there"), alone_in(tmp_path / "file"):
         pass
+
+
+def test_a_run_that_is_refused_leaves_no_folder_behind(tmp_path: Path) -> None:
+    def refused(folder: Path, *written: str) -> list[str]:
+        with pytest.raises(ProblemsFound), alone_in(folder):
+            for name in written:
+                (folder / name).write_text("")
+            raise ProblemsFound("rows cannot be trained on")
+        return sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+
+    assert refused(tmp_path / "run", "row_lengths-talk@v1.npz") == []
+    assert refused(tmp_path / "run", "row_lengths-talk@v1.npz", "vectors.npz") == [
+        ".lock", "row_lengths-talk@v1.npz", "vectors.npz",
+    ]  # fmt: skip
+    assert len(refused(tmp_path / "run")) == 3  # it was there before
 
 
 def test_files_that_no_run_has_written_are_not_written_over(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from support.loaded_models import Rates, load
+from triptych import train_export
 from triptych.errors import DamagedError, UsageError
 from triptych.trainers.models.adapters import Lora, add_adapters
 from triptych.trainers.models.model_files import fingerprint
@@ -286,6 +287,8 @@ def test_a_run_is_merged_by_its_best_checkpoint_with_its_card(run: Callable[...,
     with pytest.raises(UsageError, match="has no checkpoint step-000007") as caught:
         merge_run(folder, tmp_path / "other", checkpoint="step-000007")
     assert caught.value.hint == "it has step-000005, step-000010, best and final"
+    with pytest.raises(UsageError, match="is no run of phones"):
+        train_export(folder, out=tmp_path / "other", encoder=folder)
     with pytest.raises(UsageError, match="holds no checkpoint of a run"):
         merge_run(tmp_path / "merged", tmp_path / "other")
 

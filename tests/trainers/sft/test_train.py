@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,8 @@ def short(model: Path, out: Path, **sections: Any) -> Any:
 def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     keys = {"training.epochs": 1, "training.batch_size": 2, "training.gradient_accumulation_steps": 2,
-            "data.workers": 0, "data.validation": "talk", "lora": "{r: 4}", "logging.save_steps": 1,
+            "data.workers": 0, "data.validation": "talk", "data.allow_overlap": "true", "lora": "{r: 4}",
+            "logging.save_steps": 1,
             "evaluation": "{export: talk, metric: wer, rows: 2, max_new_tokens: 3}"}  # fmt: skip
     command = ["train", "sft", "mixed", "--model", qwen2_audio, "--store", store, "--output-dir", out, "--json"]
     command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
@@ -61,12 +63,15 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
     record = json.loads((out / "run.json").read_text())
     learnt = [text.split(":")[0] for text in record["warnings"] if "talk@v1 has 6 samples of mixed@v1" in text]
     assert learnt == ["data.validation", "evaluation.export"]
+    assert record["configuration"]["data"]["allow_overlap"] is True
     assert all(f"warning: {text}" in done.stderr for text in record["warnings"])
-    assert "has 6 samples of mixed@v1" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "has 6 samples of mixed@v1" in card
     gaps = record["audio_gap"]
     assert record["exports"]["train"]["languages"] == ["en"]  # its rows name none, its samples do
     assert gaps["last"] == told["audio_gap"] != gaps["base"]
-    assert f"base model {gaps['base']['gap']:+.4f}" in (out / "README.md").read_text()
+    assert "| learning rate | projector 0.0001; language model adapters 2e-05; cosine |" in card
+    assert f"base model {gaps['base']['gap']:+.4f}" in card
     assert told["best_checkpoint"] in {path.name for path in (out / "checkpoints").iterdir()}
     trained = {each["component"]: (each["trainable"], each["adapters"]) for each in told["components"]}
     assert trained == {"audio_tower": (0, 0), "projector": (1056, 0), "language_model": (0, 14), "lm_head": (0, 0)}
@@ -105,11 +110,52 @@ def test_a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_weights(
 )
 @pytest.mark.parametrize("dry_run", [False, True], ids=["run", "dry"])
 def test_an_export_that_is_not_there_is_told_before_a_model_is_looked_for(
-    store: Path, tmp_path: Path, values: dict[str, str], *, dry_run: bool
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], *, dry_run: bool
 ) -> None:
+    without_libraries_of_models(monkeypatch)
     with pytest.raises(UsageError, match="has no export 'nosuch'"):
         triptych.train_sft(model="Some/Model", download=True, values={"data.train": "talk", **values}, store=store,
                            output_dir=tmp_path / "run", dry_run=dry_run)  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def without_libraries_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever loads one, which takes seconds, fails."""
+    for name in ("torch", "transformers", "accelerate"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train dpo nosuch --model m --output-dir o", "train phoneme nosuch --model m --output-dir o --dry-run",
+     "train contrastive nosuch --model m --output-dir o", "train contrastive nosuch --model m --dry-run",
+     "prune --model m --audio nosuch --report o", "prune --model m --audio talk --eval nosuch --report o",
+     "infer nosuch --model m --out o", "evaluate nosuch --pred p", "phoneme infer m --export nosuch",
+     "phoneme build-vocabulary nosuch --model m --out o"],
+)  # fmt: skip
+def test_an_export_that_is_not_there_is_told_before_libraries_of_models_are_loaded(
+    store: Path, qwen2_audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    without_libraries_of_models(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m").symlink_to(qwen2_audio)
+    (tmp_path / "p").write_text('{"id": "1", "prediction": "x"}\n')
+    done = stores.cli(*command.split(), "--store", store)
+    assert done.returncode == 2 and "has no export 'nosuch'" in done.stderr, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "p"]
+
+
+@pytest.mark.parametrize(
+    ("train", "values"),
+    [(triptych.train_sft, {"evaluation": "{export: talk}"}),
+     *((train, {"data.validation": "talk"}) for train in (triptych.train_dpo, triptych.train_phoneme))],
+)  # fmt: skip
+def test_rows_that_are_measured_on_are_refused_before_a_model_is_looked_for(
+    store: Path, tmp_path: Path, train: Any, values: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=r"talk@v1 has 6 samples of mixed@v1: talk/all/000, ") as refused:
+        train(model="Some/Model", values={"data.train": "mixed", **values}, store=store, output_dir=tmp_path / "run")
+    assert "data.allow_overlap=true" in str(refused.value.hint)
 
 
 def test_another_run_does_not_go_on_from_a_checkpoint(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
@@ -214,7 +260,10 @@ def test_a_model_in_parts_is_scored_stopped_and_goes_on_to_the_same_weights(
     model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     sections = {**training_runs.MODES[mode], "stages": EXACT[mode].get("stages", [])}
-    scored = {"data": {"validation": "talk"}, "evaluation": {"export": "talk", "rows": 3, "max_new_tokens": 3}}
+    scored = {
+        "data": {"validation": "talk", "allow_overlap": True},
+        "evaluation": {"export": "talk", "rows": 3, "max_new_tokens": 3},
+    }
     folder = request.getfixturevalue(model)
     whole = short(folder, tmp_path / "whole", train="mixed", **sections)
     training_runs.train_together(whole, store, **training_runs.FSDP)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.trainer_answers import asked, recorded
-from support.trainer_rows import llamafactory
+from support.trainer_rows import llamafactory, placed
 from support.trainer_rows.pieces import Row
 from triptych.validators.consumers import CONSUMERS
 from triptych.validators.formats import FORMATS
@@ -21,6 +21,18 @@ def test_the_record_has_every_row_and_no_other() -> None:
     }
 
 
+def test_the_rows_have_every_problem_of_a_row_and_are_many(tmp_path: Path) -> None:
+    found: set[str] = set()
+    for part, file in llamafactory.FILES.items():
+        rows = FORMATS[f"llamafactory-{STYLES[part]}"].Rows()
+        rows.entry = entry_of({"formatting": "sharegpt", **file.info})
+        found |= {each.code for _, row in file.rows for each in rows.check(1, placed(row, tmp_path))}
+    problems = FORMATS["llamafactory-kto"].PROBLEMS
+    of_files = {code for code, problem in problems.items() if problem.stage == "load"}
+    assert set(problems) - of_files == found
+    assert sum(len(file.rows) for file in llamafactory.FILES.values()) > 300
+
+
 def test_a_number_of_tags_that_is_not_that_of_media_stops_the_preprocessing() -> None:
     answers = recorded("llamafactory")["sharegpt"]
     for kind in ("audio", "video", "image"):
@@ -31,31 +43,32 @@ def test_a_number_of_tags_that_is_not_that_of_media_stops_the_preprocessing() ->
 
 
 ORDER = ("load", "convert", "encode")
+STYLES = {"sharegpt": "sharegpt", "alpaca": "alpaca", "pairs": "ranking", "kto": "kto"}
+"""Kind of file -> the style whose validator has its rules."""
 
 
-def predicted(file: llamafactory.File, row: Row) -> str:
+def predicted(part: str, row: Row) -> str:
     """What our validator says that LLaMA-Factory does with a row."""
-    style = (
-        "alpaca" if file.info.get("formatting") == "alpaca" else "ranking" if file.info.get("ranking") else "sharegpt"
-    )
-    rows = FORMATS[f"llamafactory-{style}"].Rows()
+    file = llamafactory.FILES[part]
+    rows = FORMATS[f"llamafactory-{STYLES[part]}"].Rows()
     rows.entry = entry_of({"formatting": "sharegpt", **file.info})
-    lost = [found for found in rows.check(1, row) if found.outcome != "kept"]
+    lost = [found for found in (*rows.check(1, row), *rows.end()) if found.outcome != "kept"]
     return min(lost, key=lambda found: ORDER.index(found.stage)).outcome if lost else "kept"
 
 
-@pytest.mark.parametrize("part", ["sharegpt", "alpaca", "pairs"])
+@pytest.mark.parametrize("part", llamafactory.FILES)
 def test_our_validator_says_what_llama_factory_does(part: str, tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav", "v.mp4", "p.png"):
         (tmp_path / name).touch()
     file, answers = llamafactory.FILES[part], recorded("llamafactory")[part]
     here = {name: json.loads(json.dumps(row).replace("$/", f"{tmp_path}/")) for name, row in file.rows}
-    found = {name: predicted(file, row) for name, row in here.items()}
+    found = {name: predicted(part, row) for name, row in here.items()}
     assert {name: said for name, said in found.items() if said != answers[name]["outcome"]} == DIFFERS.get(part, {})
 
 
-DIFFERS = {"sharegpt": {"a missing column": "kept"}}
-"""Rows of which we say something else: a column that no row has stops the load, one that others have is null."""
+DIFFERS = {"kto": {"tag in the answer": "crashed"}}
+"""Rows of which we say something else: an answer is also set beside the question of the next row, which a row alone has
+not."""
 
 
 @pytest.mark.thorough

@@ -14,6 +14,7 @@ from support.stores import cli, places_of, select
 from triptych.errors import TriptychError, UsageError
 from triptych.validators.consumers import CONSUMERS
 from triptych.validators.consumers.drivers.media import media_of
+from triptych.validators.consumers.said import answer_of, ends_with, rejected_of
 from triptych.validators.consumers.verify import Verification, verify_file
 
 SECONDS = 0.1
@@ -68,6 +69,7 @@ DIFFERENCES = {
     "text": ({"literal": 1}, "literal_tag: 1 tags of media stay text"),
     "one side": ({"rejected": {"heard": {}}}, "rejected_media: the rejected side has other media than the chosen one"),
     "masked": ({"learned": 0}, "nothing_learned: no token of it has a loss"),
+    "another answer": ({"answer": "of another<|im_end|>"}, "other_answer: the answer that is learned is not the row's"),
     "replaced": (
         {"outcome": "replaced", "stage": "S2", "why": "ValueError: x"},
         "replaced: replaced at S2: ValueError: x",
@@ -88,6 +90,64 @@ def test_what_a_consumer_loses_is_named(stored: Path, tmp_path: Path, name: str)
     assert found.passed is (said is None)
     request = json.loads((tmp_path / "request").read_text())
     assert (request["task"], request["model"], request["file"]) == ("sft", "qwen2-audio", str(version.data))
+
+
+def test_what_a_pair_teaches_is_compared(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "q"}]
+    rows = [
+        {"id": "pair", "conversations": turns, "chosen": said("good"), "rejected": said("bad")},
+        {"id": "swapped", "conversations": turns, "chosen": said("good"), "rejected": said("bad")},
+        {"id": "liked", "conversations": [*turns, said("good")], "kto_tag": True},
+        {"id": "disliked", "conversations": [*turns, said("good")], "kto_tag": False},
+        {"id": "rewarded", "messages": [{"role": "user", "content": "q"}], "solution": "5"},
+    ]
+    nothing: dict[str, int] = {}
+    kept = {"outcome": "kept", "heard": nothing}
+    answers = [
+        {**kept, "id": "pair", "answer": "good<|im_end|>", "rejected": {"heard": nothing, "answer": "bad<|im_end|>"}},
+        {**kept, "id": "swapped", "answer": "bad", "rejected": {"heard": nothing, "answer": "good"}},
+        {**kept, "id": "liked", "answer": "good", "label": 1},
+        {**kept, "id": "disliked", "answer": "good", "label": True},
+        {**kept, "id": "rewarded", "solution": "6"},
+    ]
+    python = client(tmp_path, *answers, {"rows": 5, "loaded": 5})
+    data = imported.table(tmp_path / "data.jsonl", rows)
+    found = verify_file(data, CONSUMERS["llamafactory"], python, task="dpo", model="qwen2-audio")
+    assert [(each.id, each.kind) for each in found.differences] == [
+        ("swapped", "other_answer"), ("swapped", "other_answer"), ("disliked", "other_label"),
+        ("rewarded", "other_solution"),
+    ]  # fmt: skip
+
+
+PART = {"type": "text", "text": "y"}
+
+
+def said(text: str) -> dict[str, str]:
+    return {"from": "gpt", "value": text}
+
+
+@pytest.mark.parametrize(
+    ("row", "answer", "rejected"),
+    [
+        ({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "y"}]}, "y", None),
+        ({"messages": [{"role": "user", "content": "q"}], "solution": "y"}, None, None),
+        ({"messages": '[{"role": "assistant"}]'}, None, None),
+        ({"conversations": [said("x"), said("y")], "kto_tag": True}, "y", None),
+        ({"instruction": "q", "output": "y"}, "y", None),
+        ({"messages": [{"role": "assistant", "content": "y"}], "rejected_response": "n"}, "y", "n"),
+        ({"chosen": [{"role": "assistant", "content": [PART]}], "rejected": said("n")}, "y", "n"),
+        ({"prompt": [], "completion": [{"role": "assistant", "content": "y"}], "label": False}, "y", None),
+    ],
+)  # fmt: skip
+def test_what_a_row_teaches_is_found_in_every_form(
+    row: dict[str, Any], answer: str | None, rejected: str | None
+) -> None:
+    assert (answer_of(row), rejected_of(row)) == (answer, rejected)
+
+
+def test_an_answer_is_the_end_of_what_is_learned() -> None:
+    assert ends_with("one<|im_end|>\ntwo<|im_end|>\n", "two") and not ends_with("two<|im_end|>one", "two")
+    assert ends_with("<|audio_bos|><|AUDIO|><|audio_eos|>said<|endoftext|>", "<audio>said")
 
 
 def test_a_row_that_is_not_loaded_is_a_difference_on_the_command_line(stored: Path, tmp_path: Path) -> None:

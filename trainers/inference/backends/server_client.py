@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ....errors import GateError, NetworkError, UsageError
+from ....shards.certificates import tls_context
 from ..options import ServerOptions
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class ServerClient:
         self._key = _key(options.key_env)
         self._stop = threading.Event()
         limits = httpx2.Limits(max_connections=options.concurrency)
-        self._client = httpx2.Client(timeout=httpx2.Timeout(options.timeout, connect=_CONNECT_S), limits=limits)
+        timeout = httpx2.Timeout(options.timeout, connect=_CONNECT_S)
+        self._client = httpx2.Client(timeout=timeout, limits=limits, verify=tls_context())
 
     def shown(self, text: str) -> str:
         """What a server says of an error, as rows keep it: in short, and without the key, which some repeat."""

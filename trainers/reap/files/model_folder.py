@@ -14,8 +14,10 @@ from typing import Any
 from ....errors import DamagedError, UsageError
 from ....shards.store.lock import claim
 from ...models.training_model import Loading, TrainingModel, device_of, load_for_training
+from ...runs.records.card import put_card
 from ...serving.equality import prompt_with_sound
 from ...serving.layouts import stored_tensors
+from ..card import card_text
 from ..criteria import Kept
 from ..scores.expert_sums import ExpertSums
 from ..scores.masks import pruned_to
@@ -65,6 +67,7 @@ def write_model(
         write_config(partial, experts=sums.experts, count=len(kept[0]))
         told = {**manifest, "left_out": list(left_out), "base_pruning": _pruning_of(base)}
         (partial / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        put_card(partial, card_text(told, base))
         difference = _held_against(partial, expected)
         try:
             # An empty folder gives way.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....errors import DamagedError, UsageError
+from ....errors import DamagedError, UsageError, amount
 from ....shards.exports.versions import Version
 from ....shards.split_roles import is_held_out
 from ....shards.store.store import Store
@@ -104,7 +104,7 @@ class Source:
         held_out, sounds = told.get("held_out_rows"), told.get("sound_of_videos")
         if isinstance(held_out, int) and held_out and not allow_held_out:
             raise UsageError(
-                f"--{modality} {path}: {held_out:,} rows of its export are of validation or test splits.",
+                f"--{modality} {path}: {amount(held_out, 'row', 'are')} of validation or test splits.",
                 hint=f"export it again with --split train; to take them: {_ALLOW}",
             )
         in_video = isinstance(sounds, dict) and bool(sounds.get("in-video"))

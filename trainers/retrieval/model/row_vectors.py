@@ -100,7 +100,7 @@ def heard(row: TermRow, speech: SpeechEncoder) -> Vectors:
     """
     import numpy as np
 
-    check_as_stored(row.audio)
+    check_as_stored(row.audio, row.sha256)
     samples = read_sound(row.audio, speech.rate)
     if len(samples) > round(speech.heard_s * speech.rate):
         raise MediaError("too_long", f"{len(samples) / speech.rate:.1f} s; {speech.heard_s:g} s are heard")

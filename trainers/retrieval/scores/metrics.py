@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ....errors import UsageError
+from ....errors import UsageError, amount
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,7 @@ def score(
         raise UsageError("the glossary has a term twice.", hint="name each term once")
     missing = sorted({term for own in named for term in own} - place.keys())
     if missing:
-        raise UsageError(f"the glossary lacks {len(missing):,} terms that clips name: {missing[0]!r} ...")
+        raise UsageError(f"the glossary lacks {amount(len(missing), 'term')} that clips name: {missing[0]!r} ...")
     gold = [tuple(dict.fromkeys(place[term] for term in own)) for own in named]
     heard = {place[term] for term in seen if term in place}
     nearest, cosines = _nearest(clips, glossary, max(top))

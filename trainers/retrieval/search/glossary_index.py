@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....errors import DamagedError, UsageError
+from ....errors import DamagedError, UsageError, amount
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class GlossaryIndex:
         faiss = require_faiss()
         if not terms or len(set(terms)) < len(terms) or len(terms) != len(vectors):
             raise UsageError(
-                f"the glossary has {len(terms):,} terms, or one of them twice.", hint="name each term once"
+                f"the glossary has {amount(len(terms), 'term')}, or one of them twice.", hint="name each term once"
             )
         if kind == AUTO:
             kind = FLAT if len(terms) <= FLAT_UP_TO else IVF

@@ -99,6 +99,9 @@ class DataSection(Section):
     allow_held_out: Annotated[
         bool, key("Train on an export that holds rows of test or validation splits.", source=OURS)
     ] = False
+    allow_overlap: Annotated[
+        bool, key("Measure on samples or media that are trained on too; the run warns of them.", source=OURS)
+    ] = False
     workers: Annotated[Whole, key("Processes that decode ahead; 0: none.", source=OURS, ge=0)] = 2
 
 

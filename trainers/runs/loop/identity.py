@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 FREE = (
-    "output_dir", "logging", "evaluation", "data.workers", "data.validation", "data.bad_rows", "model.base_model",
-    "model.revision", "model.download", "data.train", "retrieval.text_model", "retrieval.text_revision",
+    "output_dir", "logging", "evaluation", "data.workers", "data.validation", "data.bad_rows", "data.allow_overlap",
+    "model.base_model", "model.revision", "model.download", "data.train", "retrieval.text_model",
+    "retrieval.text_revision", "phoneme.encoder", "phoneme.encoder_revision", "phoneme.best_metric",
+    "phoneme.per_rows",
 )  # fmt: skip
 """Keys that may change: none of them reaches the weights, or their content is compared (`export`, `model`). A bad row
 that stopped the run was not trained on, so that the run can go on without it."""

@@ -1,6 +1,7 @@
 """The preflight of a run (`--dry-run`): everything is loaded as the run would load it, and nothing is trained.
 
-report.py     what a preflight tells, and its findings: errors, and warnings with what to do
+findings.py   errors, and warnings with what to do
+report.py     what a preflight tells
 rows.py       rows as the model reads them: which tokens are trained, which stand for media
 audio_gap.py  whether sound reaches the loss: each text with its own clip and with another row's
 memory.py     what a step takes: counted, estimated, measured

@@ -1,16 +1,27 @@
-"""Rows and media that are trained on and measured on: a score on them shows what was learnt by heart."""
+"""Rows and media that are trained on and measured on: a score on them shows what was learnt by heart.
+
+A run with such rows does not begin, unless `data.allow_overlap` says so; then it warns.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ....shards.exports.versions import Version, media_paths, sample_column
+from ....errors import amount
+from ....shards.exports.versions import Version, media_paths, noise_samples, sample_column
 from ....shards.store.database import session
 from ....shards.store.sql import identifier, quote
-from .report import ERROR, Finding
+from .findings import ERROR, WARNING, Finding
+
+if TYPE_CHECKING:
+    from ..config.sections import RunConfig
+
+OVERLAP = "overlap"
+"""The name of the finding."""
 
 NAMED = 3
 """Ids and files that a finding names."""
@@ -18,26 +29,41 @@ NAMED = 3
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def overlaps(trained: Version, measured: Version, key: str) -> Iterator[Finding]:
-    """Yield what two exports have in common.
+def overlaps(config: RunConfig, trained: Version, measured: Mapping[str, Version]) -> Iterator[Finding]:
+    """Yield what the exports that a run is measured on share with the one that it is trained on.
 
     Args:
-        key: The key of the configuration that names the second.
+        measured: By the key of the configuration that names each.
     """
-    ids = sorted(_ids(trained) & _ids(measured))
+    for key, version in measured.items():
+        for text in _shared(trained, version):
+            yield overlap(config, f"{key}: {version.reference} has {text}")
+
+
+def overlap(config: RunConfig, text: str) -> Finding:
+    """A finding of what is trained on and measured on: an error, unless the configuration allows it."""
+    if config.data.allow_overlap:
+        return Finding(WARNING, OVERLAP, text, "scores of them show what was learnt by heart")
+    return Finding(
+        ERROR, OVERLAP, text,
+        "make splits (triptych split) and export each with --split (train, test); to measure what was learnt by heart: "
+        "--set data.allow_overlap=true",
+    )  # fmt: skip
+
+
+def _shared(trained: Version, measured: Version) -> Iterator[str]:
+    """Yield what two versions have in common. A sample that is noise in rows is heard in them."""
+    ids = sorted((_ids(trained) | set(noise_samples(trained))) & _ids(measured))
     if ids:
-        yield _finding("samples", ids, trained, measured, key)
+        yield _told("sample", ids, trained)
         return  # their media are the same too
     if media := _same_media(media_paths(trained), media_paths(measured)):
-        yield _finding("media files", media, trained, measured, key)
+        yield _told("media file", media, trained)
 
 
-def _finding(what: str, common: Sequence[str], trained: Version, measured: Version, key: str) -> Finding:
+def _told(what: str, common: Sequence[str], trained: Version) -> str:
     named = ", ".join(common[:NAMED]) + (" ..." if len(common) > NAMED else "")
-    return Finding(
-        ERROR, "overlap", f"{key}: {measured.reference} has {len(common):,} {what} of {trained.reference}: {named}",
-        "export each with --split (train, test), or make splits: triptych split",
-    )  # fmt: skip
+    return f"{amount(len(common), what)} of {trained.reference}: {named}"
 
 
 def _ids(version: Version) -> set[str]:

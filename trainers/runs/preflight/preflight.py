@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
-from ....shards.exports.versions import find
 from ....shards.store.store import Store
 from ...models.model_loading import template_of
 from ...models.towers import SoundCheck, SoundUnheard
 from ..loop.rates import schedule_of
 from ..prepare import Prepared, Recipe, computing_of, prepare
 from ..result import plan_of
-from . import overlap, samples, settings, texts
+from . import samples, settings, texts
 from .audio_gap import AudioGap, gap_of
+from .findings import ERROR, Finding, ordered
 from .memory import FULL, Memory, memory_of
-from .report import ERROR, Finding, Preflight, Score, ordered
+from .report import Preflight, Score
 from .rows import ShownBatch, ShownRow, shown_batch, shown_row
 from .step_time import Tried, try_steps
 from .text import text_of
@@ -59,7 +59,7 @@ def preflight(
     tell = notes or (lambda text: None)
     tell(f"loading {config.model.base_model} and {config.data.train}")
     try:
-        prepared = prepare(config, recipe, store=store, folder=config.output_dir)
+        prepared = prepare(config, recipe, store=store, folder=config.output_dir, refuses_overlap=False)
     except OutOfMemoryError as error:
         raise UsageError(f"{config.model.base_model}: {_first_line(error)}", hint=settings.MEMORY_ADVICE) from error
     try:
@@ -148,11 +148,7 @@ class _Looking:
         yield from settings.number_format_of(prepared, asked=config.model.dtype)
         form = template_of(prepared.files.folder, None)
         yield from settings.chat_template(config.model.base_model, form=form)
-        trained = prepared.data.rows.reader.version
-        asked = config.evaluation.export if config.evaluation is not None else None
-        for key, reference in (("data.validation", config.data.validation), ("evaluation.export", asked)):
-            if reference is not None:
-                yield from overlap.overlaps(trained, find(self.store, reference), key)
+        yield from prepared.overlap
 
     def _of_rows(self, looked_at: list[ShownRow]) -> Iterator[Finding]:
         config, prepared = self.config, self.prepared

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from .findings import ERROR, WARNING, Finding
 
 if TYPE_CHECKING:
     from ..result import RunPlan
@@ -12,25 +13,6 @@ if TYPE_CHECKING:
     from .memory import Memory
     from .rows import ShownBatch
     from .step_time import StepTime
-
-ERROR, WARNING = "error", "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong with a run, or unusual.
-
-    Attributes:
-        level: `error`: the run must not begin like this; or `warning`.
-        name: For programs: `learning_rate`, `overlap` ...
-        text: What was found, with its numbers.
-        advice: What to do.
-    """
-
-    level: str
-    name: str
-    text: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +64,3 @@ class Preflight:
     @property
     def warnings(self) -> tuple[Finding, ...]:
         return tuple(each for each in self.findings if each.level == WARNING)
-
-
-def ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Errors first, otherwise as they were found."""
-    return tuple(sorted(findings, key=lambda each: each.level != ERROR))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from ....errors import amount
 from ...models.families import AUDIO_TOWER, Family
 from .audio_gap import AudioGap
-from .report import ERROR, WARNING, Finding
+from .findings import ERROR, WARNING, Finding
 from .rows import ShownRow
 
 PADDING = 0.1
@@ -23,7 +24,7 @@ def left_out(reasons: Mapping[str, int], rows: int, max_tokens: int) -> Iterator
     if "too_many_tokens" in reasons:
         advice = f"raise data.max_tokens (now {max_tokens:,}), or export with --max-tokens; {advice}"
     yield Finding(
-        WARNING, "rows_left_out", f"{count:,} of {count + rows:,} rows are left out: {named}.", advice
+        WARNING, "rows_left_out", f"{count:,} of {amount(count + rows, 'row', 'are')} left out: {named}.", advice
     )  # fmt: skip
 
 

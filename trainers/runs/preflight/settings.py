@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ....errors import amount
 from ...models.families import EXPERTS, LANGUAGE_MODEL
-from .report import WARNING, Finding
+from .findings import WARNING, Finding
 
 if TYPE_CHECKING:
     from ..config.sections import RunConfig
@@ -56,7 +57,8 @@ def warm_up(steps: int, warmup: int, row_count: int) -> Iterator[Finding]:
     if warmup and 2 * warmup >= steps:
         ends = "never ends" if warmup >= steps else f"takes {warmup / steps:.0%} of the run"
         yield Finding(
-            WARNING, "warm_up", f"{steps:,} steps of {row_count:,} rows, and a warm-up of {warmup:,}: it {ends}.",
+            WARNING, "warm_up",
+            f"{amount(steps, 'step')} of {amount(row_count, 'row')}, and a warm-up of {warmup:,}: it {ends}.",
             "--set training.warmup_steps=0, more epochs, or fewer rows a step: training.gradient_accumulation_steps",
         )  # fmt: skip
 

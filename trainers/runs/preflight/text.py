@@ -10,15 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ....errors import amount
-from .report import ERROR
+from .findings import ERROR
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
     from .audio_gap import AudioGap
+    from .findings import Finding
     from .memory import Memory
-    from .report import Finding, Preflight
+    from .report import Preflight
     from .rows import ShownBatch, ShownRow
 
 TRAINED, MEDIA, QUIET = "green", "cyan", "dim"
@@ -114,13 +115,13 @@ def _batch(batch: ShownBatch, *, is_coloured: bool) -> Iterator[RenderableType]:
     rows = amount(batch.rows, "row")
     yield _line(
         "batch",
-        f"the first, one of the costliest: {rows}, {batch.tokens:,} tokens, {batch.trained:,} trained "
+        f"the first, one of the costliest: {rows}, {amount(batch.tokens, 'token')}, {batch.trained:,} trained "
         f"({batch.trained / max(1, batch.tokens):.0%}), {batch.media:,} of media, {batch.padding:.1%} padding",
     )
     key = Text.assemble("  trained is ", ("green", TRAINED)) if is_coloured else Text("  trained is [[in brackets]]")
     yield Text.assemble(key, ", media are ", ("<in angles>", MEDIA if is_coloured else ""))
     for row in batch.shown:
-        yield Text(f"  row {_printable(row.id)}: {row.tokens:,} tokens, {row.trained:,} trained", style=QUIET)
+        yield Text(f"  row {_printable(row.id)}: {amount(row.tokens, 'token')}, {row.trained:,} trained", style=QUIET)
         yield _Framed(_row(row, is_coloured=is_coloured))
     if batch.rows > len(batch.shown):
         yield Text(f"  {batch.rows - len(batch.shown):,} more", style=QUIET)

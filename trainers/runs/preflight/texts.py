@@ -9,7 +9,7 @@ from typing import Any
 
 from ...data.training_row import TrainingRow
 from ...data.turns import ASSISTANT
-from .report import WARNING, Finding
+from .findings import WARNING, Finding
 
 BYTES_SHARE = 0.1
 """The share of the tokens of answers that are parts of characters, from which it is told."""

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ....errors import DamagedError, UsageError
+from ....errors import DamagedError, UsageError, amount
 from ....shards.strict_yaml import parse_yaml, yaml_text
-from .run_json import read_record
+from .run_json import rates_of, read_record
 
 CARD = "README.md"
+BASE_CARD = "README.base.md"
+"""The card of the model that another was made of, in the folder of that."""
 
 _FRONT_MATTER = re.compile(rb"\A---\r?\n(.*?\r?\n)---\r?$", re.DOTALL | re.MULTILINE)
 _LARGEST = 1024 * 1024
@@ -36,6 +38,20 @@ def write_card(folder: Path) -> None:
     scratch.replace(folder / CARD)
 
 
+def put_card(folder: Path, text: str | None) -> None:
+    """Give a folder that was copied from a base model a card of its own.
+
+    The base's speaks of another model; it is kept beside it.
+
+    Args:
+        text: None: nothing is known of the model; it has no card.
+    """
+    if (folder / CARD).is_file():
+        (folder / CARD).replace(folder / BASE_CARD)
+    if text is not None:
+        (folder / CARD).write_text(text, encoding="utf-8")
+
+
 def front_matter_of(path: Path) -> dict[str, Any]:
     """The metadata of a model card; empty where there is none that can be read."""
     if not path.is_file() or path.stat().st_size > _LARGEST:
@@ -49,18 +65,17 @@ def front_matter_of(path: Path) -> dict[str, Any]:
 
 
 def merged_card(run: Path, checkpoint: str) -> str | None:
-    """The card of a model folder that a checkpoint of a run was merged into; None: the run has no card.
+    """The card of a model folder that a checkpoint of a run was merged into; None: the folder tells nothing of its run.
 
     A card that people have changed since it was written is theirs, and stays as it is.
     """
-    if not (run / CARD).is_file():
-        return None
-    text = (run / CARD).read_text(encoding="utf-8")
+    text = (run / CARD).read_text(encoding="utf-8") if (run / CARD).is_file() else None
     try:
         record = read_record(run)
-    except DamagedError:  # a folder of checkpoints and a card alone
+    except DamagedError:  # a folder of checkpoints, and of a card at most
         return text
-    return card_text(record, merged=checkpoint) if text == card_text(record) else text
+    is_ours = text is None or text == card_text(record)  # a run that was killed has a record and no card
+    return card_text(record, merged=checkpoint) if is_ours else text
 
 
 def card_text(record: Mapping[str, Any], *, merged: str | None = None) -> str:
@@ -110,7 +125,7 @@ def _licences(record: Mapping[str, Any]) -> dict[str, str]:
 def _body(record: Mapping[str, Any], merged: str | None) -> Iterator[str]:
     model, train = record["model"], record["exports"]["train"]
     kind = "LoRA adapters" if record["configuration"].get("lora") is not None else "all trained weights"
-    yield f"# {_said(model['name'])}, trained on {_said(train['reference'])}"
+    yield f"# {said(model['name'])}, trained on {said(train['reference'])}"
     yield ""
     made = f"The checkpoints hold {kind}; `triptych train export` makes a whole model of one."
     if merged is not None:
@@ -120,23 +135,23 @@ def _body(record: Mapping[str, Any], merged: str | None) -> Iterator[str]:
         made = "Its folder `retriever` holds what was trained; `triptych retrieve` searches with it."
         rows = record["rows"]
     yield (
-        f"{_said(model['name'])} after `triptych train {record['trainer']}` on {rows:,} rows of the export "
-        f"{_said(train['reference'])}. {made}"
+        f"{said(model['name'])} after `triptych train {record['trainer']}` on {amount(rows, 'row')} of the export "
+        f"{said(train['reference'])}. {made}"
     )
     if record["status"] != "finished":
         yield ""
         at = f"step {record['step']:,} of {record['steps']:,}"
         yield f"**This run did not finish**: it is {record['status']} after {at}."
     yield from ("", "## Training", "")
-    yield from _table(_training(record))
+    yield from table(_training(record))
     yield from ("", "What is trained:", "")
     yield from _trained(record)
     yield from ("", "## Data", "")
-    yield from _table(_data(record))
+    yield from table(_data(record))
     yield from ("", "## Results", "", *_results(record))
     yield from ("", "## Licences", "")
     yield from ("| of | licence |", "| --- | --- |")
-    yield from (f"| {_said(name)} | {_said(licence)} |" for name, licence in _licences(record).items())
+    yield from (f"| {said(name)} | {said(licence)} |" for name, licence in _licences(record).items())
     yield ""
     yield "Whoever passes this model on keeps the terms of the base model and of every dataset; this card grants none."
     yield from ("", "## Limits and risks", "")
@@ -157,13 +172,7 @@ def _training(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{training['batch_size']} rows")  # fmt: skip
     processes = record["device"]["processes"]
     yield "batch", f"{batch}, {training['gradient_accumulation_steps']} of them a step, on {processes} process(es)"
-    yield (
-        "learning rate",
-        (
-            f"{training['lr']:g} (projector {training['lr_projector']:g}, other weights "
-            f"{training['lr_pretrained']:g}), {training['schedule']}"
-        ),
-    )
+    yield "learning rate", rates_of(record)
     if lora is not None:
         yield "LoRA", f"r {lora['r']}, alpha {lora['alpha']:g}, dropout {lora['dropout']:g}"
     if config["stages"]:
@@ -190,7 +199,7 @@ def _trained(record: Mapping[str, Any]) -> Iterator[str]:
     yield "| " + " | ".join(name.replace("_", " ") for name in names) + " |"
     yield "| --- " * len(names) + "|"
     for row in record["trained"]:
-        yield "| " + " | ".join(f"{v:,}" if isinstance(v, int) else _said(str(v)) for v in row.values()) + " |"
+        yield "| " + " | ".join(f"{v:,}" if isinstance(v, int) else said(str(v)) for v in row.values()) + " |"
 
 
 def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -207,7 +216,7 @@ def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " "), told
     for part, export in record["exports"].items():
         if part != "train":
-            yield f"{part} export", f"{export['reference']}, {export['rows']:,} rows"
+            yield f"{part} export", f"{export['reference']}, {amount(export['rows'], 'row')}"
 
 
 def _results(record: Mapping[str, Any]) -> Iterator[str]:
@@ -221,7 +230,7 @@ def _results(record: Mapping[str, Any]) -> Iterator[str]:
             yield "The loss does not depend on what is in the sound: this model does not hear."
     for text in record.get("warnings") or ():
         yield ""
-        yield f"Warning: {_said(text)}"
+        yield f"Warning: {said(text)}"
 
 
 def _scores(record: Mapping[str, Any]) -> Iterator[str]:
@@ -242,7 +251,7 @@ def _scores(record: Mapping[str, Any]) -> Iterator[str]:
     asked = exports.get("evaluation") or exports.get("validation")
     if asked is not None:
         yield ""
-        yield f"Measured on {_said(asked['reference'])}; intervals: 95 % of bootstrap resamples of its rows."
+        yield f"Measured on {said(asked['reference'])}; intervals: 95 % of bootstrap resamples of its rows."
         if asked["content_sha256"] == exports["train"]["content_sha256"]:
             yield "It is the export that was trained on: the scores tell what was learnt by heart, and nothing else."
 
@@ -254,7 +263,7 @@ def _score(scores: Mapping[str, Any], name: str) -> str:
     counts = scores["counts"].get(name) or {}
     low, high, rows = counts.get("low"), counts.get("high"), counts.get("rows")
     between = "no interval" if low is None or high is None else f"{low:.4g} to {high:.4g}"
-    return f"{value:.4g} ({between}{f'; {rows:,} rows' if rows else ''})"
+    return f"{value:.4g} ({between}{'; ' + amount(rows, 'row') if rows else ''})"
 
 
 def _limits(record: Mapping[str, Any]) -> Iterator[str]:
@@ -276,12 +285,13 @@ DISCLAIMER = (
 )
 
 
-def _table(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+def table(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """Facts as a table of Markdown."""
     yield "| | |"
     yield "| --- | --- |"
-    yield from (f"| {name} | {_said(value)} |" for name, value in rows)
+    yield from (f"| {name} | {said(value)} |" for name, value in rows)
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """A text of a record in Markdown: one line, and nothing of it is markup."""
     return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", " ".join(str(text).split()))

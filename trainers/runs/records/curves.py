@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ....errors import amount
 from ...pages.document import render, write_page
 from ...pages.line_chart import LineChart, Points, Series
-from .run_json import read_record
+from .run_json import rates_of, read_record
 from .run_log import METRICS, read_lines
 
 CURVES = "curves.html"
@@ -120,16 +121,16 @@ def _series(values: Mapping[str, Points]) -> list[Series]:
 
 
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    training = record["configuration"]["training"]
     yield "status", record["status"] + (f": {record['message']}" if record["message"] else "")
     yield "model", f"{record['model']['name']}, revision {record['model']['revision']}"
     for part, export in record["exports"].items():
-        yield f"{part} export", f"{export['reference']}, {export['rows']:,} rows"
+        yield f"{part} export", f"{export['reference']}, {amount(export['rows'], 'row')}"
     yield (
         "read",
-        f"{record['rows_read']:,} rows, {record['tokens_read']:,} tokens; {record['left_out']:,} rows left out",
+        f"{amount(record['rows_read'], 'row')}, {amount(record['tokens_read'], 'token')}; "
+        f"{amount(record['left_out'], 'row')} left out",
     )
-    yield "learning rate", f"{training['lr']:g}, {training['schedule']}"
+    yield "learning rate", rates_of(record)
     yield "seed", str(record["seed"])
     if record["best"] is not None:
         yield "best checkpoint", f"{record['best']['checkpoint']} ({record['best']['score']:.4g})"

@@ -29,6 +29,7 @@ class RunFacts:
         model: The name or folder, as it was asked for; `model_folder` is where its files lie.
         steps: Of the whole run.
         components: What is trained of each part of the model.
+        rates: The learning rate of each part that is trained, stage by stage.
         left_out: Rows of the export that are not trained on, found before the first step.
         warnings: What whoever reads its scores should know.
         about: What a trainer tells of its rows; of DPO the pairs by dimension, and which answers are longer.
@@ -47,6 +48,7 @@ class RunFacts:
     device: str = "cpu"
     ranks: int = 1
     components: Sequence[Mapping[str, Any]] = ()
+    rates: Mapping[str, Sequence[float]] = field(default_factory=dict)
     left_out: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=dict)

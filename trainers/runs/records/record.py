@@ -29,13 +29,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ....errors import StoreReadOnly, amount
 from ....shards.care.trainings import register_training
+from ....shards.pace import Pace
 from ..options import CONFIG_FILE
 from .card import write_card
 from .curves import write_curves
 from .facts import RunFacts, export_facts, model_facts, tokenizer_facts
 from .requirements import REQUIREMENTS, device_of, own_source, packages, requirements_text
 from .run_json import FORMAT, RECORD, read_record
-from .run_line import Lines, Pace, RunLine, score_line, step_line
+from .run_line import Lines, RunLine, score_line, step_line
 from .run_log import LEFT_OUT, LOG, METRICS, LogFile, StepLines
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ class RunRecord:
             "model": {"revision": facts.revision, "family": facts.family, **model_facts(config, facts.model_folder)},
             "tokenizer": tokenizer_facts(facts.tokenizer),
             "trained": [dict(each) for each in facts.components],
+            "learning_rates": {part: list(rates) for part, rates in facts.rates.items()},
             "seed": config.training.seed, "configuration": config.model_dump(mode="json"),
             "device": device_of(facts.device, facts.ranks),
             "software": {"triptych": own_source(), "python": platform.python_version(), "packages": packages()},

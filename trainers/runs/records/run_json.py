@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,11 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 _ANEW = "move it away: a run that goes on with --resume begins it anew"
+
+
+def rates_of(record: Mapping[str, Any]) -> str:
+    """The learning rate of each part that is trained, and the schedule; where a record has none, that of the run."""
+    training = record["configuration"]["training"]
+    parts = [f"{part.replace('_', ' ')} {', then '.join(f'{rate:g}' for rate in dict.fromkeys(rates))}"
+             for part, rates in record.get("learning_rates", {}).items()]  # fmt: skip
+    return f"{'; '.join(parts) or format(training['lr'], 'g')}; {training['schedule']}"

@@ -24,6 +24,9 @@ them is one answer for each row that was encoded or lost:
     rejected  the same of the rejected side of a pair
     seconds   of sound that the features hold
     media_tokens, tokens, learned    the numbers of tokens: of media, of the row, of those with a loss
+    answer    the text of the tokens with a loss
+    label     of a row for KTO
+    solution  that reward functions get
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class _Trainer:
         wanted = min(self.request.get("rows") or len(ids), len(ids))
         lost, batch = 0, []
         for number in range(wanted):
-            found, features = self._row(rows[number])
+            found, features = self._row(rows[number], before=rows[number - 1] if number else None)
             lost += found["outcome"] == "deleted"
             if features is None:
                 yield {"id": ids[number], **found}
@@ -114,29 +114,45 @@ class _Trainer:
             raise ValueError("The dataset is not applicable in the current training stage.")
         return _load_single_dataset(attributes, self.model, self.data, self.training)
 
-    def _row(self, row: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    def _row(self, row: dict[str, Any], *, before: dict[str, Any] | None) -> tuple[dict[str, Any], Any]:
+        """The answer of a row and its features. For KTO the answer before is also set beside its question."""
         from llamafactory.data.loader import _get_dataset_processor
 
         processor = _get_dataset_processor(self.data, self.stage, self.template, self.tokenizer, self.processor)
         try:
             made = processor.preprocess_dataset({name: [value] for name, value in row.items()})
+            if self.stage == "kto" and before is not None and any(made.values()):
+                made = processor.preprocess_dataset({name: [before[name], value] for name, value in row.items()})
         except Exception as error:  # noqa: BLE001 (the answer)
             return {"outcome": "crashed", "stage": "S2", "why": words(error)}, None
         if not any(made.values()):
             return {"outcome": "deleted", "stage": "S1"}, None
-        features = {name: values[0] for name, values in made.items()}
-        return {"outcome": "kept", "stage": None, **self._heard(features)}, features
+        features = {name: values[-1] for name, values in made.items()}
+        return {"outcome": "kept", "stage": None, **self._sides(features)}, features
 
-    def _heard(self, features: Any) -> dict[str, Any]:
-        ids: list[int] = features.get("input_ids", features.get("chosen_input_ids"))
-        labels = features.get("labels", features.get("chosen_labels")) or ids
+    def _sides(self, features: Any) -> dict[str, Any]:
+        """The tokens of a row; of a pair those of either side, each with the media."""
+        if "kto_tags" in features:
+            return {**self._tokens(features, ""), "label": features["kto_tags"]}
+        if "chosen_input_ids" in features:
+            return {**self._tokens(features, "chosen_"), "rejected": self._tokens(features, "rejected_")}
+        return self._tokens(features, "")
+
+    def _tokens(self, features: Any, side: str) -> dict[str, Any]:
+        ids: list[int] = features[f"{side}input_ids"]
+        labels = features.get(f"{side}labels") or ids
+        learned = [label for label in labels if label != -100]
         placed = {kind: getattr(self.template.mm_plugin, f"{kind}_token", None) for kind in MEDIA}
-        numbers = [self.tokenizer.convert_tokens_to_ids(token) for token in placed.values() if token]
+        numbers = {
+            kind: self.tokenizer.convert_tokens_to_ids(token) if token else None for kind, token in placed.items()
+        }
         return {
+            "tags": {kind: _runs(ids, number) for kind, number in numbers.items()},
             "literal": literal_tags(self.tokenizer.decode(ids)),
-            "media_tokens": sum(ids.count(number) for number in numbers),
+            "media_tokens": sum(ids.count(number) for number in numbers.values() if number is not None),
             "tokens": len(ids),
-            "learned": sum(label != -100 for label in labels),
+            "learned": len(learned),
+            "answer": self.tokenizer.decode(learned),
         }
 
     def _collated(self, batch: list[tuple[str, dict[str, Any], Any]]) -> Iterator[dict[str, Any]]:
@@ -149,7 +165,10 @@ class _Trainer:
         except Exception as error:  # noqa: BLE001 (the answer)
             problem = {"outcome": "crashed", "stage": "S3", "why": words(error)}
         for each, found, features in batch:
-            yield {"id": each, **found, **(problem or self._features(features))}
+            whole = problem or self._features(features)
+            if "rejected" in found and not problem:
+                found["rejected"]["heard"] = whole["heard"]
+            yield {"id": each, **found, **whole}
 
     def _features(self, features: Any) -> dict[str, Any]:
         made = self._collate([features])
@@ -183,3 +202,8 @@ def _listed(file: Path) -> dict[str, Any]:
     entries = json.loads((file.parent / "dataset_info.json").read_text(encoding="utf-8"))
     [info] = [entry for entry in entries.values() if entry.get("file_name") == file.name]
     return dict(info)
+
+
+def _runs(ids: list[int], token: int | None) -> int:
+    """How often a token begins to stand in a row: once for each medium, which the template puts between two others."""
+    return sum(each == token and (number == 0 or ids[number - 1] != token) for number, each in enumerate(ids))

@@ -145,7 +145,7 @@ class _Encoder:
             found, encoded = self._measured(row)
         except Exception as error:  # noqa: BLE001 (the answer)
             return {"outcome": "crashed", "stage": "S2", "why": words(error)}, None
-        return found | {"solution": row.get("solution") is not None}, encoded
+        return found | {"solution": row.get("solution")}, encoded
 
     def _measured(self, row: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         encoded = self.template.encode(row, return_length=True, return_template_inputs=True)
@@ -183,7 +183,11 @@ class _Encoder:
             "media_tokens": media,
             "tokens": tokens,
             "learned": None if labels is None else sum(label != -100 for label in labels),
+            "answer": None if labels is None else self._text([label for label in labels if label != -100]),
         }
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self.template.tokenizer.decode(ids))
 
     def _media_tokens(self) -> list[int]:
         tokens = [getattr(self.template.processor, f"{kind}_token", None) for kind in MEDIA]

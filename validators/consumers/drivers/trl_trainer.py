@@ -77,6 +77,10 @@ def _row(row: dict[str, Any], processor: Any, task: str) -> dict[str, Any]:
     texts = [_whole(said, side) for side in sides]
     sounds = _sounds(row)
     measured = [_measured(text, sounds, processor) for text in texts]
+    if task != "grpo":  # whose answers the model gives
+        measured = [{**each, "answer": text} for each, text in zip(measured, texts, strict=True)]
+    if "label" in example:
+        measured[0]["label"] = said["label"]
     return measured[0] if len(measured) == 1 else {**measured[0], "rejected": measured[1]}
 
 

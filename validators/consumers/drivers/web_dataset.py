@@ -2,6 +2,13 @@
 
 The shards lie beside the rows, listed in `shards.json`. A sound is decoded by soundfile; of pictures and videos, which
 need packages of their own, the bytes are there. What a sample says of its row is compared with the row.
+
+A request may name `shards` instead of a file: each is read by itself, and the answer of its path says what of it is
+read:
+
+    given       the keys and suffixes of each sample
+    undecoded   numbers of those samples at which `decode()` stops
+    stopped     whether reading ended with an error; `why` is that
 """
 
 from __future__ import annotations
@@ -28,8 +35,30 @@ def main() -> None:
     import webdataset
 
     answer(answers, {"consumer": "webdataset", "version": webdataset.__version__, "model": None})
-    for each in _answers(Path(request["file"]), request.get("rows")):
+    made = (
+        map(_shard, request["shards"]) if "shards" in request else _answers(Path(request["file"]), request.get("rows"))
+    )
+    for each in made:
         answer(answers, each)
+    if "shards" in request:
+        answer(answers, {"rows": len(request["shards"]), "loaded": len(request["shards"])})
+
+
+def _shard(path: str) -> dict[str, Any]:
+    import webdataset
+
+    decode = webdataset.autodecode.Decoder([])  # what `.decode()` uses
+    said: dict[str, Any] = {"id": path, "given": [], "undecoded": [], "stopped": False}
+    try:
+        for number, sample in enumerate(webdataset.WebDataset([path], shardshuffle=False), 1):
+            said["given"].append([sample["__key__"], [name for name in sample if not name.startswith("__")]])
+            try:
+                decode(sample)
+            except webdataset.autodecode.DecodingError:
+                said["undecoded"].append(number)
+    except Exception as error:  # noqa: BLE001 (the answer)
+        said |= {"stopped": True, "why": words(error)}
+    return said
 
 
 def _answers(file: Path, rows: int | None) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,10 @@ class Rows(TurnRows):
         history = self.entry.value(row, "history")
         if isinstance(history, list):
             for pair in history:
-                if not isinstance(pair, list) or len(pair) != 2:
+                if isinstance(pair, str) and len(pair) == 2:
+                    yield self.problem("history_letters", number, column="history", value=pair)
+                    turns.texts += pair
+                elif not isinstance(pair, list) or len(pair) != 2:
                     yield self.problem("bad_history", number, column="history", value=pair)
                 elif any(not isinstance(text, str) for text in pair):
                     yield self.problem("null_content", number, column="history", value=pair)

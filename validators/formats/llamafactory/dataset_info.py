@@ -25,6 +25,9 @@ TAGS: Mapping[str, str] = {
     "observation_tag": "observation", "function_tag": "function_call", "system_tag": "system",
 }  # fmt: skip
 _NEEDED_TAGS = ("role_tag", "content_tag", "user_tag", "assistant_tag")
+_MEDIA = ("tools", "images", "videos", "audios")
+_READ = {"sharegpt": ("messages", *_MEDIA), "alpaca": ("prompt", "query", "response", "history", "system", *_MEDIA)}
+"""Form -> the columns that are read of every row, if the entry names them."""
 _SAME_NAME = ("history", "chosen", "rejected", "kto_tag", "system", "tools", "images", "videos", "audios")
 
 
@@ -45,6 +48,16 @@ class Entry:
     def value(self, row: Mapping[str, Any], column: str) -> Any:
         """The value of a row's column, by its name in LLaMA-Factory's terms."""
         return row.get(self.columns[column]) if column in self.columns else None
+
+    def read_of(self, row: Mapping[str, Any]) -> list[str]:
+        """The columns that the converter reads of a row, by their names in the file; a row without one has null."""
+        read = [*_READ.get(self.formatting, ()), "kto_tag"]
+        read += ("chosen", "rejected") if self.ranking else ()
+        turns = row.get(self.columns.get("messages", ""))
+        first = turns[0] if isinstance(turns, list) and turns and isinstance(turns[0], Mapping) else {}
+        if first.get(self.tags.get("role_tag", "")) != self.tags.get("system_tag", ""):
+            read.append("system")
+        return [self.columns[column] for column in dict.fromkeys(read) if column in self.columns]
 
 
 def read_entry(path: Path, own: Entry) -> tuple[Entry, list[Finding]]:

@@ -22,16 +22,25 @@ class Rows(TurnRows):
     """Validates rows with a label."""
 
     def read(self, number: int, row: Mapping[str, Any], turns: Turns) -> Iterator[Finding]:
-        yield from super().read(number, row, turns)
         label = self.entry.value(row, "kto_tag")
+        found = [*super().read(number, row, turns)]
+        column = self.entry.columns.get("messages", "conversations")
+        nulls = [each for each in found if each.code == "null_content"]
+        if nulls and label is True and self._has_null_answer(row.get(column)):
+            # It is taken for the empty side of a pair, and the other side, which is empty, is trained.
+            found.remove(nulls[-1])
+        yield from found
         if not isinstance(label, bool):
             yield self.problem("kto_tag", number, column=self.entry.columns.get("kto_tag", "kto_tag"), value=label)
-        column = self.entry.columns.get("messages", "conversations")
         answer = turns.texts[-1] if turns.texts else None
         if answer == "":
             yield self.problem("empty_answer", number, column=column)
         if answer and any(f"<{kind[:-1]}>" in answer for kind in KINDS):
             yield self.problem("tag_in_answer", number, column=column, value=answer)
+
+    def _has_null_answer(self, listed: Any) -> bool:
+        last = listed[-1] if isinstance(listed, list) and listed else None
+        return isinstance(last, Mapping) and last.get(self.entry.tags["content_tag"]) is None
 
 
 def detect_task(rows: object) -> str:

@@ -43,12 +43,18 @@ PROBLEMS = {
     "tags_incomplete": _stops(
         "load", "`tags` does not name all tags", "list every tag", why="those that are not named are null",
     ),
+    "missing_column": _stops(
+        "load", "a column that dataset_info.json names is in no row",
+        "write it, with null, or leave it out of the entry",
+    ),
+    "turn_keys": _stops(
+        "load", "no turn has the key of its role or of its text",
+        "write both, or name their keys in `tags` of the entry",
+    ),
     "duplicate_id": _kept("load", "duplicate id", "rows cannot be distinguished", "give each row an id of its own"),
     "no_messages": _stops("convert", "no conversation", "remove the row"),
     "empty_messages": _drops("a conversation without turns", "remove the row"),
-    "message_keys": _stops(
-        "convert", "a turn that is no object, or has no key for its text", "give each turn a role and a text",
-    ),
+    "message_keys": _stops("convert", "a turn that is no object", "give each turn a role and a text"),
     "unknown_role": _drops("no role, or one that is none of the tags", "use the tags of the entry"),
     "system_type": _stops("encode", "a system message that is no text", "write it as text"),
     "function_call": _stops(
@@ -71,6 +77,9 @@ PROBLEMS = {
     "unknown_answer_role": _stops(
         "convert", "an answer of a pair with a role that is none of the tags", "use the tag of the assistant",
     ),
+    "system_answer": _stops(
+        "encode", "an answer of a pair with the role of the system message", "use the tag of the assistant",
+    ),
     "same_answers": _kept(
         "convert", "both answers of a pair are the same", "nothing is learned from it", "remove the row",
     ),
@@ -85,6 +94,10 @@ PROBLEMS = {
     "no_output": _drops("`output` is no text", "remove the row"),
     "empty_prompt": _kept("convert", "neither instruction nor input", "the question is empty", "add the question"),
     "bad_history": _stops("convert", "`history` is not a list of pairs of question and answer", "write pairs of texts"),
+    "history_letters": _wrong(
+        "convert", "a text of two letters in `history`", "they are taken for a question and its answer",
+        "write pairs of texts",
+    ),
     "null_content": _stops("encode", "a turn without text", "remove the row"),
     "media_type": _stops("encode", "media that are not paths", "list paths"),
     "media_count": _stops("encode", "not as many tags as media", "write one tag for each medium"),

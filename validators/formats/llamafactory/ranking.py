@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..findings import Finding
 from .dataset_info import Entry
 from .problems import PROBLEMS
-from .turns import TurnRows, Turns, detect_task, shape
+from .turns import TurnRows, Turns, detect_task, is_function_call, shape
 
 TASKS: tuple[str, ...] = ()
 
@@ -28,10 +28,14 @@ class Rows(TurnRows):
             letter, text = self.turn(side)
             if letter == "x":
                 yield self.problem("unknown_answer_role", number, column=name, value=side)
+            elif letter == "s":
+                yield self.problem("system_answer", number, column=name, value=side)
             elif letter != "a":
                 yield self.problem("answer_role", number, column=name, value=side)
             if text is None:
                 yield self.problem("null_content", number, column=name)
+            elif self.is_call(side) and not is_function_call(text):
+                yield self.problem("function_call", number, column=name, value=text)
             turns.answers.append(text or "")
         if turns.answers[0].split() == turns.answers[1].split():
             yield self.problem("same_answers", number, column="rejected", value=turns.answers[1])

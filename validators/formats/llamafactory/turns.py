@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from ....shards.store.sql import identifier
 from ..findings import Finding, Problem, finding
 from ..msswift_rows import KINDS, MODEL_TOKEN, TAG_ANY_CASE
-from ..unified import is_file, path_shape
+from ..unified import is_file, path_shape, tokens_shape
 from .dataset_info import Entry, read_entry
 from .problems import PROBLEMS
 
@@ -46,6 +46,9 @@ class TurnRows:
     Attributes:
         own_entry: How rows of this format are written.
         problems: The table of problems.
+        keys: The keys that a turn so far has.
+        present: The columns that a row so far has.
+        needed: The columns that are read -> the first row that they are read of.
     """
 
     own_entry: ClassVar[Entry] = Entry()
@@ -54,6 +57,9 @@ class TurnRows:
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.files = files
         self.entry = self.own_entry
+        self.keys: set[str] = set()
+        self.present: set[str] = set()
+        self.needed: dict[str, int] = {}
 
     def begin(self, path: Path) -> Iterator[Finding]:
         """Yield what is wrong with the file's entry in `dataset_info.json`, and read the rows as it says."""
@@ -67,6 +73,22 @@ class TurnRows:
         turns = Turns()
         yield from self.read(number, row, turns)
         yield from self.tags(number, row, turns)
+        self.present |= row.keys()
+        for column in self.entry.read_of(row):
+            self.needed.setdefault(column, number)
+
+    def end(self) -> Iterator[Finding]:
+        """Yield the keys that no turn has, and the columns that `dataset_info.json` names and no row has.
+
+        What other turns or rows have is null where it is missing.
+        """
+        for tag in (self.entry.tags["role_tag"], self.entry.tags["content_tag"]):
+            if self.keys and tag not in self.keys:
+                yield self.problem("turn_keys", 0, detail=tag, value=", ".join(sorted(self.keys)))
+        if self.entry is not self.own_entry:
+            for column, number in self.needed.items():
+                if column not in self.present:
+                    yield self.problem("missing_column", number, detail=column, column=column)
 
     def problem(self, code: str, number: int, **details: Any) -> Finding:
         return finding(self.problems, code, number, **details)
@@ -79,15 +101,19 @@ class TurnRows:
             code = "empty_messages" if isinstance(listed, list) else "no_messages"
             yield self.problem(code, number, column=column, value=listed)
             return
-        roles = []
+        roles: list[str] = []
+        in_order = True  # the converter reads no turn after the first whose role is not the next one's
         for place, turn in enumerate(listed):
             role, text = self.turn(turn)
             roles.append(role)
-            if not isinstance(turn, Mapping) or (role != "x" and self.entry.tags["content_tag"] not in turn):
+            was_in_order, in_order = in_order, in_order and _is_begun("".join(roles))
+            if isinstance(turn, Mapping):
+                self.keys |= turn.keys()
+            if was_in_order and not isinstance(turn, Mapping):
                 yield self.problem("message_keys", number, detail=f"turn {place}", column=column, value=turn)
             elif text is None and role != "x":
                 yield self.problem("null_content", number, detail=f"turn {place}", column=column)
-            elif text is not None and self._is_call(turn) and not is_function_call(text):
+            elif text is not None and self.is_call(turn) and not is_function_call(text):
                 yield self.problem("function_call", number, detail=f"turn {place}", column=column, value=text)
             if place == 0 and role == "s":
                 turns.system = text
@@ -104,7 +130,8 @@ class TurnRows:
         elif turns.system is None and system:
             yield self.problem("system_type", number, column="system", value=system)
 
-    def _is_call(self, turn: Mapping[str, Any]) -> bool:
+    def is_call(self, turn: Mapping[str, Any]) -> bool:
+        """Whether a turn is a call of functions."""
         return turn.get(self.entry.tags["role_tag"]) == self.entry.tags.get("function_tag", "")
 
     def turn(self, turn: Any) -> tuple[str, str | None]:
@@ -167,6 +194,11 @@ class TurnRows:
             yield self.problem("missing_file", number, column=column, value=path)
 
 
+def _is_begun(letters: str) -> bool:
+    """Whether a conversation may begin with these turns."""
+    return re.fullmatch("s?(ua)*u?", letters) is not None
+
+
 def is_function_call(text: str) -> bool:
     """Whether a text is a call or a list of calls, as LLaMA-Factory's templates read them; reasoning in front apart."""
     try:
@@ -184,8 +216,7 @@ def detect_task(rows: object) -> None:
 
 def text_shape(text: str) -> str:
     """SQL for what the rules look at in a text: its tags and the tokens of models."""
-    tags = f"array_to_string(regexp_extract_all({text}, '{_ANY_TAG}'), '')"
-    return f"CASE WHEN contains({text}, '<') THEN {tags} WHEN {text} IS NOT NULL THEN '' END"
+    return tokens_shape(text, _ANY_TAG)
 
 
 def turns_shape(column: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ....shards.store.sql import identifier
+from ....shards.store.sql import identifier, quote
 from ..findings import Finding, Problem, finding
 from ..msswift_rows import MODEL_TOKEN
 from ..unified import is_file
@@ -122,12 +122,26 @@ _REPLACED = (
 """Patterns, each with what stands for it; without groups, which take longer than further patterns."""
 
 
-def json_shape(column: str) -> str:
-    """SQL for what the rules look at in our own JSON of messages: texts without `<`, and paths, are all alike."""
-    text = f"{identifier(column)}::VARCHAR"
+def json_shape(column: str, seen: Collection[str] = ()) -> str:
+    """SQL for what the rules look at in our own JSON of messages: texts without `<`, and paths, are all alike.
+
+    Args:
+        seen: Shapes that rows have. To see that a text has one takes a third of the time that making its shape takes.
+    """
+    whole = f"{identifier(column)}::VARCHAR"
+    made = whole
     for pattern, replacement in _REPLACED:
-        text = f"regexp_replace({text}, '{pattern}', '{replacement}', 'g')"
-    return text
+        made = f"regexp_replace({made}, '{pattern}', '{replacement}', 'g')"
+    known = [f"WHEN regexp_matches({whole}, {quote(_pattern_of(shape))}) THEN {quote(shape)}" for shape in seen]
+    return f"CASE {' '.join(known)} ELSE {made} END" if known else made
+
+
+def _pattern_of(shape: str) -> str:
+    """The pattern of all texts of that shape."""
+    pattern = re.escape(shape)
+    for replaced, stands in _REPLACED:
+        pattern = pattern.replace(re.escape(stands), replaced)
+    return f"^{pattern}$"
 
 
 def shape_of(columns: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx2
 import pytest
 from support.downloads import DATA, FILE, QUICK, SHA256, folder_of
 from support.loopback import PAGE, Loopback, serve
@@ -12,6 +14,7 @@ from triptych.catalog.sources.download.http import HttpClient, NotFound, Timeout
 from triptych.catalog.sources.download.resumable import download
 from triptych.catalog.sources.download.retry import Retry, RetryBudget, retry_after_seconds
 from triptych.errors import GateError, NetworkError
+from triptych.shards import certificates
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
@@ -177,3 +180,20 @@ def test_a_redirect_may_leave_http_for_https_but_never_https_for_http() -> None:
 def test_a_document_larger_than_its_limit_is_refused(server: Loopback, client: HttpClient) -> None:
     with pytest.raises(NetworkError, match="more than"):
         client.read(server.url(FILE), limit=1000)
+
+
+def test_all_clients_share_one_set_of_certificates(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    def load() -> ssl.SSLContext:
+        loaded.append(ssl.create_default_context())
+        return loaded[-1]
+
+    certificates._loaded.cache_clear()
+    monkeypatch.setattr(httpx2, "create_ssl_context", load)
+    for client in (HttpClient(retry=QUICK), HttpClient(retry=QUICK)):
+        assert client.head(server.url(FILE)).size == len(DATA)
+    assert len(loaded) == 1
+    monkeypatch.setenv("SSL_CERT_FILE", "others.pem")
+    assert certificates.tls_context() is loaded[1]
+    certificates._loaded.cache_clear()

@@ -132,4 +132,5 @@ def test_rows_that_are_measured_on_must_not_be_trained_on(omni_thinker: Path, lo
     found = looked(omni_thinker, data={"train": "mixed", "validation": "talk"}, lora={"r": 4})
     assert [each.name for each in found.errors] == ["overlap"]
     assert "talk@v1 has 4 samples of mixed@v1" in found.errors[0].text
+    assert "data.allow_overlap" in found.errors[0].advice
     assert found.audio_gap.is_heard

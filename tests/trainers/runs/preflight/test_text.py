@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 from triptych.trainers.models.adapters import ComponentShare
-from triptych.trainers.runs.preflight.report import ERROR, WARNING, Finding, Preflight, Score, ordered
+from triptych.trainers.runs.preflight.findings import ERROR, WARNING, Finding, ordered
+from triptych.trainers.runs.preflight.report import Preflight, Score
 from triptych.trainers.runs.preflight.rows import ShownBatch, ShownRow, Stretch
 from triptych.trainers.runs.preflight.text import text_of
 from triptych.trainers.runs.result import RunPlan

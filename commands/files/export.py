@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..converters.export.options import ExportOptions
-from ..errors import ProblemsFound
-from . import completion, output
-from .parameters import JsonOption, StoreOption, takes
+from ...converters.export.options import ExportOptions
+from ...errors import ProblemsFound
+from .. import completion, output
+from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.export.result import ExportResult
-    from ..shards.exports.versions import Version
-    from ..validators.consumers.verify import Verification
+    from ...converters.export.result import ExportResult
+    from ...shards.exports.versions import Version
+    from ...validators.consumers.verify import Verification
 
 EXAMPLES = """
 triptych export unified
@@ -45,7 +45,7 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Publish a version of a view; an identical request returns the same version."""
-    from ..api import export_with
+    from ...api import export_with
 
     result = export_with(view, store, options)
     for warning in result.warnings:
@@ -71,7 +71,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
-    from ..converters.views.elements.why_no_row import WHY_NO_ROW
+    from ...converters.views.elements.why_no_row import WHY_NO_ROW
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
@@ -93,7 +93,7 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
 
 def own_command(version: Version, store: Path | None) -> str | None:
     """What to type to train on a version here."""
-    from ..trainers.data.training_rows import trainer_of
+    from ...trainers.data.training_rows import trainer_of
 
     trainer = trainer_of(version)
     if trainer is None:

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import exports
-from ..errors import DamagedError, ProblemsFound, TriptychError, UsageError
-from . import completion, output
+from ... import exports
+from ...errors import DamagedError, ProblemsFound, TriptychError, UsageError
+from .. import completion, output
+from ..parameters import JsonOption, StoreOption
 from .export import SHOWN_ROWS, show_verified
-from .help import add, group
-from .parameters import JsonOption, StoreOption
 
 if TYPE_CHECKING:
-    from ..shards.exports.difference import Change, Difference
-    from ..shards.exports.versions import Version
-
-app = group("The published versions of exports: list, verify, compare, copy.")
+    from ...shards.exports.difference import Change, Difference
+    from ...shards.exports.versions import Version
 
 SHOWN_CHARACTERS = 60
 """How much `exports diff` prints; with --json everything."""
@@ -73,7 +70,7 @@ def show(
 
 
 def _show_recipe(version: Version, *, as_json: bool) -> None:
-    from ..converters.composition.recipe import recipe_text
+    from ...converters.composition.recipe import recipe_text
 
     recipe = version.manifest.get("recipe")
     if recipe is None:
@@ -149,7 +146,7 @@ def _load_with_client(
     store: Path | None,
     json: bool,
 ) -> None:
-    from ..validators.consumers.version_check import missing_client
+    from ...validators.consumers.version_check import missing_client
 
     if len(references) != 1:
         raise UsageError("--client loads one version.", hint="triptych exports verify NAME --client")
@@ -164,8 +161,8 @@ def _load_with_client(
 
 def _after_a_move(reference: str, store: Path | None) -> str | None:
     """The command that writes a version anew whose store was moved; None if it was not."""
-    from ..shards.exports.versions import find, moved_from
-    from ..shards.store.store import Store
+    from ...shards.exports.versions import find, moved_from
+    from ...shards.store.store import Store
 
     opened = Store.open(store)
     try:
@@ -321,16 +318,3 @@ def push(
     pushed = exports.push(reference, repo, media=media, public=public, store=store)
     summary = f"{pushed.repo}: {pushed.files:,} files pushed, {pushed.media:,} of them media\n  {pushed.url}"
     output.emit(pushed, as_json=json, show=lambda: output.say(summary))
-
-
-add(app, "list", list_)
-add(app, "show", show)
-add(app, "path", path)
-add(app, "verify", verify)
-add(app, "diff", diff)
-add(app, "which", which)
-add(app, "relocate", relocate)
-add(app, "pack", pack)
-add(app, "rebuild", rebuild)
-add(app, "gc", gc)
-add(app, "push", push)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..converters.convert.options import ConvertOptions
-from ..errors import ProblemsFound, UsageError
-from . import completion, output
-from .parameters import JsonOption, takes
+from ...converters.convert.options import ConvertOptions
+from ...errors import ProblemsFound, UsageError
+from .. import completion, output
+from ..parameters import JsonOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.convert.result import ConvertResult
+    from ...converters.convert.result import ConvertResult
 
 SHOWN_PROBLEMS = 100
 EXAMPLES = """
@@ -44,7 +44,7 @@ def convert(
     json: JsonOption = False,
 ) -> None:
     """Convert files: tables and folders to unified, unified and QA to msswift; or merge or split files."""
-    from ..api import convert_with
+    from ...api import convert_with
 
     ins, target = _in_and_out(format, paths, out)
     result = convert_with(format, ins, target, options)

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from ...validators.metrics.alignment import align
-from .decoder import Heard
+from ....validators.metrics.alignment import align
+from ..decoder import Heard
 
 Operation = Literal["equal", "substitution", "deletion", "insertion", "silence", "pause"]
 

@@ -1,4 +1,4 @@
-"""`triptych align` and `triptych split`: what is later found or decided about stored samples."""
+"""`triptych split`: splits in which no speaker, session or video is in two of them."""
 
 from __future__ import annotations
 
@@ -7,59 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..converters.annotations.align.options import AlignOptions
-from ..converters.annotations.split.options import SplitOptions
-from ..errors import ProblemsFound, UsageError
-from . import completion, output
-from .parameters import JsonOption, StoreOption, takes
+from ...converters.annotations.split.options import SplitOptions
+from ...errors import ProblemsFound, UsageError
+from .. import completion, output
+from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.annotations.align.align import AlignResult
-    from ..converters.annotations.split.check import SplitCheck
-    from ..converters.annotations.split.split import SplitResult
+    from ...converters.annotations.split.check import SplitCheck
+    from ...converters.annotations.split.split import SplitResult
 
-ALIGN_EXAMPLES = """
-triptych align librispeech
-triptych align mine --language en --dictionary names.dict
-triptych align mine --aligner mfa
-"""
-
-
-@takes(AlignOptions)
-def align(
-    options: AlignOptions,
-    datasets: Annotated[
-        list[str] | None, typer.Argument(help="Datasets; default: all.", autocompletion=completion.datasets)
-    ] = None,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Find word and phone times of samples that have none, with an aligner; exit 1 if some cannot be aligned."""
-    from ..facts import align_with
-
-    with output.progress("align", total=None, unit="samples") as tell:
-        results = align_with(datasets or (), store, options, lambda dataset, done, total: tell(done, total))
-    output.emit(results, as_json=json, show=lambda: _show_aligned(results))
-    if any(result.account.rejected for result in results):
-        raise typer.Exit(ProblemsFound.exit_code)
-
-
-def _show_aligned(results: list[AlignResult]) -> None:
-    for result in results:
-        account = result.account
-        dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
-        line = f"{result.dataset}: {account.kept:,} aligned of {account.candidates:,} samples"
-        output.say(line + (f": {dropped}" if dropped else ""))
-        if result.timed:
-            output.say(f"  {result.timed:,} more had word times already")
-        if result.silent:
-            output.say(f"  {result.silent:,} others have no transcript, or no sound of their own")
-        if account.rejected:
-            where = f"dataset = '{result.dataset}' and stage = 'align'"
-            output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
-
-
-SPLIT_EXAMPLES = """
+EXAMPLES = """
 triptych split librispeech --by speaker
 triptych split --by source_video --shares train=90,validation=5,test=5 --ungrouped own
 triptych split mine --by "extra['room']" --stratify language --balance rows
@@ -83,7 +40,7 @@ def split(
     if check:
         _check(datasets or [], options, store, as_json=json)
         return
-    from ..converters.annotations.split.calls import split_with
+    from ...converters.annotations.split.calls import split_with
 
     result = split_with(datasets or [], store, options)
     output.emit(result, as_json=json, show=lambda: _show_result(result))
@@ -107,7 +64,7 @@ def _percent(share: float | None) -> str:
 
 
 def _check(datasets: list[str], options: SplitOptions, store: Path | None, *, as_json: bool) -> None:
-    from ..converters.annotations.split.calls import check_splits
+    from ...converters.annotations.split.calls import check_splits
 
     if given := options.asked_flags():
         raise UsageError(f"--check assigns nothing: remove {' and '.join(given)}.")
