@@ -134,12 +134,15 @@ _LINKED = " UNION ALL ".join(
 
 
 def _changed_links(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The linked files that are others than those that were imported."""
+    """The linked files that are others than those that were imported, of any sample that names them."""
     rows = connection.execute(f"""
         WITH linked_of AS (SELECT audio, video, image, more_media, pulled_at FROM chosen WHERE NOT filtered)
         SELECT path, sha256, max(size), epoch(min(pulled_at)) FROM ({_LINKED})
         WHERE starts_with(path, '/') AND sha256 IS NOT NULL GROUP BY path, sha256 ORDER BY path""").fetchall()
-    changed = [str(path) for path, sha256, size, imported in rows if _is_other(path, sha256, size, imported)]
+    others = {str(path): True for path, *_ in rows}
+    for path, sha256, size, imported in rows:
+        others[path] = others[path] and _is_other(path, sha256, size, imported)
+    changed = [path for path, is_other in others.items() if is_other]
     if changed:
         log.warning(
             "%d linked files are others than those that were imported, the first is %s", len(changed), changed[0]
