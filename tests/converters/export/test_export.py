@@ -261,24 +261,6 @@ def test_missing_media_is_left_out_with_a_reason_and_an_event(own: Path, monkeyp
     } == {8000}
 
 
-def test_a_linked_file_that_is_another_one_now_has_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its text would stand beside another sound; a file that was only touched is read again, and kept."""
-    given = imported.speech_rows(tmp_path / "in", 4)
-    first, second, third = (Path(row["audio"]) for row in given[:3])
-    given.append({**given[0], "id": "span", "start_s": 0.02, "end_s": 0.08})
-    store = imported.bring_in(tmp_path / "store", "speech", given, tmp_path, link=True)
-    kept = first.read_bytes()
-    first.write_bytes(kept[:-2] + bytes(each ^ 1 for each in kept[-2:]))  # of the same size
-    second.write_bytes(second.read_bytes() + bytes(2))
-    third.touch()
-    for few in (10, 0):
-        monkeypatch.setattr(identity, "_FEW_ROWS", few)
-        result = triptych.export("unified", store=store, name=f"few-{few}")
-        assert result.counts == {"written": 2, "missing_media": 3}
-    first.write_bytes(kept)
-    assert triptych.export("unified", store=store, name="whole").counts == {"written": 4, "missing_media": 1}
-
-
 def test_a_rejected_sample_is_left_out_unless_asked_for(tmp_path: Path) -> None:
     given = imported.speech_rows(tmp_path / "in", 4)
     cut_off = Path(given[2]["audio"])
