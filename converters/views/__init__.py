@@ -68,7 +68,7 @@ VIEWS: dict[str, View] = {
         trainer_settings=msswift.trainer_settings,
         trained_model=msswift.trained_model,
     ),
-    "nemo": _built_in("nemo", write_files=nemo.write_files),
+    "nemo": _built_in("nemo", write_files=nemo.write_files, lost=nemo.LOST),
     "kaldi": _built_in("kaldi", write_files=kaldi.write_files, choose=kaldi.refuse_merged_speakers),
     "lhotse": _built_in("lhotse", write_files=lhotse.write_files),
     "webdataset": _built_in("webdataset", write_files=webdataset.write_files, embeds_media=True),

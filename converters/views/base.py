@@ -162,6 +162,7 @@ class View:
         certify: What a version promises, from its `data.parquet` and the options; it is written into the manifest. A
             version that breaks a promise is not published: it raises ProblemsFound.
         tell: Lines for a person about a version, from its manifest and the view's own options.
+        lost: Fields that its columns read and that not every row carries -> SQL over `prepared`: this row does not.
         states_times: Whether rows say when something is heard, which changed speed would make wrong.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
@@ -199,6 +200,7 @@ class View:
     option_files: Mapping[str, str] = field(default_factory=dict)
     certify: Certify | None = None
     tell: Tell | None = None
+    lost: Mapping[str, str] = field(default_factory=dict)
     states_times: bool = False
     built_in: bool = False
 

@@ -45,8 +45,9 @@ _TRAINER_PREFIXES = ("messages.", "rejected_", "positive_", "negative_", "teache
 def left_out_columns(view: View, options: ViewOptions) -> dict[str, str]:
     """Name -> expression over `prepared`: `_left_out`, a bit for each of `FIELDS`, and `_extra_left_out`."""
     read = reads(view, options.task)
-    bits = [f"CASE WHEN {_lost(field, read, options)} THEN {1 << place} ELSE 0 END"
-            for place, field in enumerate(FIELDS) if field not in read]  # fmt: skip
+    tests = {field: _lost(field, read, options) for field in FIELDS if field not in read}
+    tests |= {field: f"{_has(field)} AND coalesce({test}, false)" for field, test in view.lost.items()}
+    bits = [f"CASE WHEN {test} THEN {1 << FIELDS.index(field)} ELSE 0 END" for field, test in tests.items()]
     return {"_left_out": " + ".join(bits) or "0", "_extra_left_out": _extra_sql(view, read)}
 
 
@@ -97,13 +98,15 @@ def _lost(field: str, read: set[str], options: ViewOptions) -> str:
         return "thought IS NOT NULL"
     if field == "language" and "base_language" in read:
         return "false"
-    has = f"not_blank({field}) IS NOT NULL"
-    if field in _TEXTS:
-        has = f"len({field}) > 0 AND len([1 FOR x IN {field} IF not_blank(x) IS NOT NULL]) > 0"
-    elif field in _LISTS:
-        has = f"len({field}) > 0"
     kept_if = list(_kept_if(field, read, options))
-    return " AND ".join([has, *(f"NOT coalesce({test}, false)" for test in kept_if)])
+    return " AND ".join([_has(field), *(f"NOT coalesce({test}, false)" for test in kept_if)])
+
+
+def _has(field: str) -> str:
+    """SQL: the sample has the field."""
+    if field in _TEXTS:
+        return f"len({field}) > 0 AND len([1 FOR x IN {field} IF not_blank(x) IS NOT NULL]) > 0"
+    return f"len({field}) > 0" if field in _LISTS else f"not_blank({field}) IS NOT NULL"
 
 
 def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:

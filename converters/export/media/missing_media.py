@@ -1,4 +1,7 @@
-"""Find media files that samples reference but that do not exist.
+"""Find media files that samples reference but that do not exist, and linked ones that are others now.
+
+A file of the store has the hash of its bytes as its name. A linked file may have been written anew: one of another size
+is no longer that of the sample, and one that was touched since it was imported is read again and held against the hash.
 
 Folders are listed, which for a million files is ten times faster than a check per file; only if few files of a folder
 are referenced are they checked one by one.
@@ -9,6 +12,8 @@ were made before that was known are made again.
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +24,8 @@ from ....shards.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger("triptych")
 
 FEW = 64
 """Up to this many files of a folder are checked one by one: the folder may contain millions."""
@@ -90,6 +97,8 @@ def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[st
             missing += set(paths).difference(_files(root, folder))
         else:
             missing += [path for path in paths if not os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (as below)
+    if any(folder.startswith("/") for folder in by_folder):
+        missing += _changed_links(connection)
     return missing
 
 
@@ -109,7 +118,49 @@ def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection) -> list[s
                 found = []
     _add(connection, [*found, *_existing(root, connection, small)])
     rows = connection.execute("SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path)").fetchall()
-    return [str(path) for (path,) in rows]
+    missing = [str(path) for (path,) in rows]
+    if any(str(folder).startswith("/") for folder, _ in folders):
+        missing += _changed_links(connection)
+    return missing
+
+
+_LINKED = " UNION ALL ".join(
+    [
+        *(f"SELECT {kind}.path AS path, {kind}.sha256 AS sha256, {kind}.bytes AS size, pulled_at FROM linked_of"
+          for kind in ("audio", "video", "image")),
+        "SELECT m.path, m.sha256, NULL, pulled_at FROM (SELECT unnest(more_media) AS m, pulled_at FROM linked_of)",
+    ]
+)  # fmt: skip
+
+
+def _changed_links(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The linked files that are others than those that were imported, of any sample that names them."""
+    rows = connection.execute(f"""
+        WITH linked_of AS (SELECT audio, video, image, more_media, pulled_at FROM chosen WHERE NOT filtered)
+        SELECT path, sha256, max(size), epoch(min(pulled_at)) FROM ({_LINKED})
+        WHERE starts_with(path, '/') AND sha256 IS NOT NULL GROUP BY path, sha256 ORDER BY path""").fetchall()
+    others = {str(path): True for path, *_ in rows}
+    for path, sha256, size, imported in rows:
+        others[path] = others[path] and _is_other(path, sha256, size, imported)
+    changed = [path for path, is_other in others.items() if is_other]
+    if changed:
+        log.warning(
+            "%d linked files are others than those that were imported, the first is %s", len(changed), changed[0]
+        )
+    return changed
+
+
+def _is_other(path: str, sha256: str, size: int | None, imported: float) -> bool:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (as above)
+        if size is not None and found.st_size != size:
+            return True
+        if found.st_ctime <= imported:
+            return False
+        with open(path, "rb") as file:  # noqa: PTH123
+            return hashlib.file_digest(file, "sha256").hexdigest() != sha256
+    except OSError:
+        return False  # it is missing
 
 
 def _files(root: str, folder: str) -> Iterator[str]:

@@ -9,6 +9,12 @@ from ....shards.exports.rows import read_rows
 from ..base import ViewOptions
 
 NAME = "nemo_manifest.json"
+LOST = {
+    "text": "effective_task = 's2tt'",
+    "translation": "effective_task IS DISTINCT FROM 's2tt'",
+    "target_language": "effective_task IS DISTINCT FROM 's2tt'",
+}
+"""The one text of a line is what is said, or its translation."""
 
 
 def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:

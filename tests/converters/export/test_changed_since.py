@@ -1,4 +1,5 @@
-"""A sample that has changed since it was validated counts as unvalidated; annotations can be cleared."""
+"""A sample that has changed since it was validated counts as unvalidated; annotations can be cleared; a linked
+file that has changed is no longer its sample's."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import pytest
 import triptych
 from support import imported
 from support.stores import cli, one, select
+from triptych.converters.export import identity
 from triptych.errors import UsageError
 from triptych.shards.store.annotations import DECIDING_KEYS, KNOWN_KEYS
 
@@ -119,3 +121,21 @@ def test_only_an_annotation_that_is_there_can_be_cleared(store: Path, tmp_path: 
     assert one(store, f"select text from samples where id = '{FIRST}'") == "other"
     with pytest.raises(UsageError, match="not a value"):
         triptych.annotate(FIRST, "text", "x", clear=True, store=store)
+
+
+def test_a_linked_file_that_is_another_one_now_has_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text would stand beside another sound; a file that was only touched is read again, and kept."""
+    given = imported.speech_rows(tmp_path / "in", 4)
+    first, second, third = (Path(row["audio"]) for row in given[:3])
+    given.append({**given[0], "id": "span", "start_s": 0.02, "end_s": 0.08})
+    store = imported.bring_in(tmp_path / "store", "speech", given, tmp_path, link=True)
+    kept = first.read_bytes()
+    first.write_bytes(kept[:-2] + bytes(each ^ 1 for each in kept[-2:]))  # of the same size
+    second.write_bytes(second.read_bytes() + bytes(2))
+    third.touch()
+    for few in (10, 0):
+        monkeypatch.setattr(identity, "_FEW_ROWS", few)
+        result = triptych.export("unified", store=store, name=f"few-{few}")
+        assert result.counts == {"written": 2, "missing_media": 3}
+    first.write_bytes(kept)
+    assert triptych.export("unified", store=store, name="whole").counts == {"written": 4, "missing_media": 1}

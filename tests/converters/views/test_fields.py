@@ -128,6 +128,7 @@ def test_a_conversation_of_several_exchanges_is_a_chat() -> None:
     assert [each.row["task"] for each in rows] == ["chat", "qa", "asr"]
 
 
+HEARD = {"audio": {"path": "/a.wav", "frames": 16_000, "sample_rate": 16_000, "channels": 1}}
 LEFT_OUT: list[tuple[str, Row, tuple[str, ...]]] = [
     ("msswift", {"text": "t", "speaker": "s"}, ("speaker",)),
     ("msswift", {"text": "t", "question": "q?", "answer": "a", "choices": ["a", "b"]}, ("text",)),
@@ -147,10 +148,13 @@ LEFT_OUT: list[tuple[str, Row, tuple[str, ...]]] = [
     ("msswift", {"question": "q?", "answer": "<think>a</think>b", "reasoning": "a"}, ()),
     ("msswift", {"question": "q?", "answer": "<think>a</think>b", "reasoning": "c"}, ("reasoning",)),
     ("unified", {"text": "\n", "captions": ["", "one"], "answer": " "}, ()),
+    ("nemo", {"text": "t", "translation": "x", "target_language": "de", **HEARD}, ("target_language", "translation")),
+    ("nemo", {"task": "s2tt", "text": "t", "translation": "x", "language": "en", "target_language": "de", **HEARD},
+     ("text",)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("view", ["msswift", "unified"])
+@pytest.mark.parametrize("view", ["msswift", "unified", "nemo"])
 def test_a_field_is_in_the_row_or_counted(view: str) -> None:
     cases = [(fields, left_out) for of, fields, left_out in LEFT_OUT if of == view]
     rows = made_of_each([sample(**fields) for fields, _ in cases], view)
