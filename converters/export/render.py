@@ -149,12 +149,14 @@ def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozens
     Args:
         placed: The SELECT of `place_media`.
     """
-    counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
-    empty = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
+    named = (*EMPTIABLE, "extra")
+    counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in named)} FROM parts")
+    unfilled = {name for name, count in zip(named, counts or (), strict=True) if not count}
+    empty = unfilled - {"extra"}
     if "messages" in empty or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
         empty.update(TOOLS)
     known = f"SELECT DISTINCT k FROM (SELECT unnest(map_keys(extra)) AS k FROM parts) WHERE k IN {READ_KEYS}"
-    present = {key for (key,) in connection.execute(known).fetchall()}
+    present = {key for (key,) in connection.execute(known).fetchall()} if "extra" not in unfilled else set()
     empty.update(entry_of("extra", key) for key in READ_KEYS if key not in present)
     if NOT_UPPER in placed:
         empty.add("upper")

@@ -159,7 +159,7 @@ def test_rows_without_an_answer_are_told_and_the_command_ends_with_1(
     ]  # fmt: skip
     out = tmp_path / "o.jsonl"
     done = cli("infer", table(tmp_path / "p.jsonl", rows), "--model", "tiny", "--server", server.url, "--out", out)
-    assert done.returncode == 1 and "1 predictions for 6 rows" in done.stdout
+    assert done.returncode == 1 and "1 prediction for 6 rows" in done.stdout
     assert "gone: missing_media: gone.wav: No such file or directory" in done.stdout
     errors = {row["id"]: row["error"].partition(":")[0] for row in read_lines(out) if "error" in row}
     assert errors == {"gone": "missing_media", "broken": "unreadable_media", "unasked": "no_prompt", "web": "url",
