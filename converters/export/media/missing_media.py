@@ -13,11 +13,14 @@ were made before that was known are made again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ....shards.store.store import Store
@@ -32,6 +35,8 @@ FEW = 64
 
 _FOLDER = "left(path, length(path) - length(parse_filename(path, false, 'forward_slash')))"
 _BLOCK = 20_000
+_MANY_READ = 1000
+"""So many linked files that were touched are read again before that is told."""
 
 
 _PATHS = """
@@ -135,14 +140,20 @@ _LINKED = " UNION ALL ".join(
 
 def _changed_links(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The linked files that are others than those that were imported, of any sample that names them."""
-    rows = connection.execute(f"""
+    found = connection.execute(f"""
         WITH linked_of AS (SELECT audio, video, image, more_media, pulled_at FROM chosen WHERE NOT filtered)
         SELECT path, sha256, max(size), epoch(min(pulled_at)) FROM ({_LINKED})
-        WHERE starts_with(path, '/') AND sha256 IS NOT NULL GROUP BY path, sha256 ORDER BY path""").fetchall()
-    others = {str(path): True for path, *_ in rows}
-    for path, sha256, size, imported in rows:
-        others[path] = others[path] and _is_other(path, sha256, size, imported)
-    changed = [path for path, is_other in others.items() if is_other]
+        WHERE starts_with(path, '/') AND sha256 IS NOT NULL GROUP BY path, sha256 ORDER BY path""")
+    rows = itertools.chain.from_iterable(iter(lambda: found.fetchmany(_BLOCK), []))
+    changed: list[str] = []
+    read = 0
+    for path, imported in itertools.groupby(rows, key=itemgetter(0)):
+        link = _Link(str(path))
+        if not any(link.is_still(*row[1:]) for row in imported):
+            changed.append(link.path)
+        read += link.digest is not None
+        if read == _MANY_READ and link.digest is not None:
+            log.warning("many linked files were touched since their import: each is read again, which takes long")
     if changed:
         log.warning(
             "%d linked files are others than those that were imported, the first is %s", len(changed), changed[0]
@@ -150,17 +161,27 @@ def _changed_links(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return changed
 
 
-def _is_other(path: str, sha256: str, size: int | None, imported: float) -> bool:
-    try:
-        found = os.stat(path)  # noqa: PTH116 (as above)
-        if size is not None and found.st_size != size:
+@dataclass(slots=True)
+class _Link:
+    """A linked file as it is now; `digest` is its SHA-256 once it was read."""
+
+    path: str
+    digest: str | None = None
+
+    def is_still(self, sha256: str, size: int | None, imported: float) -> bool:
+        """Whether it is the file of that hash, or is missing. One that was not touched since then is not read."""
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 (as above)
+            if size is not None and found.st_size != size:
+                return False
+            if found.st_ctime <= imported:
+                return True
+            if self.digest is None:
+                with open(self.path, "rb") as file:  # noqa: PTH123
+                    self.digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return self.digest == sha256
+        except OSError:
             return True
-        if found.st_ctime <= imported:
-            return False
-        with open(path, "rb") as file:  # noqa: PTH123
-            return hashlib.file_digest(file, "sha256").hexdigest() != sha256
-    except OSError:
-        return False  # it is missing
 
 
 def _files(root: str, folder: str) -> Iterator[str]:
