@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 KEPT = "FROM rows WHERE _outcome IS NULL"
 """The samples that have a row."""
 _MESSAGES = ("messages", "prompt", "completion", "chosen", "rejected")
-"""Columns of messages: where no tool is called they hold texts alone, and no number."""
+"""Columns of messages: where no tool is called, JSON there holds texts alone, and no number. (`loss_scale` is in typed
+messages.)"""
 _FIRST = 1000
 """Rows whose shapes are taken for those of most, in an export of many times more."""
 _EXTRA_KEYS = 20
@@ -129,8 +130,8 @@ def make_rows(
     if view.built_in:
         # Parquet has all the types that these views use: binding their statement once more would tell the same.
         types = _own_types(connection.execute(f"DESCRIBE FROM {rows}").fetchall())
-        texts = _MESSAGES if empty.issuperset(TOOLS) else ()
-        rows = _finite(connection, {name: type_ for name, type_ in types.items() if name not in texts}, rows)
+        texts = dict.fromkeys(_MESSAGES, "JSON").items() if empty.issuperset(TOOLS) else ()
+        rows = _finite(connection, dict(item for item in types.items() if item not in texts), rows)
     else:
         found = f"SELECT _invalid_skip, id FROM {rows} WHERE _invalid_skip IS NOT NULL ORDER BY id LIMIT 1"
         if (row := first_row(connection, found)) is not None:

@@ -95,6 +95,19 @@ def written(folder: Path, *, by: str, task: str, **options: Any) -> dict[str, Ro
 # ---- what rows carry
 
 
+def test_a_weight_of_the_loss_that_json_lacks_takes_its_row_away(tmp_path: Path) -> None:
+    """Messages of text alone have that one number, also where no tool is called."""
+    sound = str(imported.sound(tmp_path / "a.wav", imported.noise(0.2)))
+    given = [
+        {"id": name, "audio": sound, "messages": [user("<audio>Which?"), assistant(name)],
+         "message_keys": f'[{{}}, {{"loss_scale": {scale}}}]'}
+        for name, scale in (("fine", "0.5"), ("endless", "1e999"))
+    ]  # fmt: skip
+    imported.bring_in(tmp_path / "store", "t", given, tmp_path)
+    result = export(tmp_path)
+    assert result.counts == {"written": 1, "not_finite": 1} and list(rows(result.version.data)) == ["fine"]
+
+
 @pytest.mark.parametrize("by", ["export", "convert"])
 def test_fields_that_ms_swift_reads_come_out_as_they_came_in(folder: Path, by: str) -> None:
     made = written(folder, by=by, task="sft")
