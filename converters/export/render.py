@@ -29,6 +29,7 @@ from ..views.prepare import (
     CALLS_TOOLS,
     EMPTIABLE,
     NOT_UPPER,
+    PICTURES,
     READ_KEYS,
     TOOLS,
     WITH_LOSS,
@@ -54,6 +55,8 @@ _FIRST = 1000
 _EXTRA_KEYS = 20
 """For so many keys of `extra` a file starts with rows that have them: a loader then expects any."""
 
+_PICTURES = dict(zip(PICTURES, ("image.path", "video.path"), strict=True))
+"""Where the paths of these columns are in the sample; `more_media` has others."""
 _ACCOUNT = {
     "_dataset": "dataset",
     "_license": "license",
@@ -151,10 +154,10 @@ def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozens
     Args:
         placed: The SELECT of `place_media`.
     """
-    named = (*EMPTIABLE, "extra")
-    counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in named)} FROM parts")
-    unfilled = {name for name, count in zip(named, counts or (), strict=True) if not count}
-    empty = unfilled - {"extra"}
+    unfilled = _unfilled(connection, ("extra", *_PICTURES.values(), *EMPTIABLE))
+    empty = unfilled.intersection(EMPTIABLE)
+    if "more_media" in empty:
+        empty.update(name for name, path in _PICTURES.items() if path in unfilled)
     if "messages" in empty or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
         empty.update(TOOLS)
     known = f"SELECT DISTINCT k FROM (SELECT unnest(map_keys(extra)) AS k FROM parts) WHERE k IN {READ_KEYS}"
@@ -163,6 +166,18 @@ def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozens
     if NOT_UPPER in placed:
         empty.add("upper")
     return frozenset(empty - {"messages"} if WITH_LOSS in placed else empty)
+
+
+def _unfilled(connection: duckdb.DuckDBPyConnection, columns: Collection[str]) -> set[str]:
+    """Those of these columns of `parts` that are null in every row. Hardly any that is null in the first rows has a value
+    in others; those that are not need no further look."""
+    left = list(columns)
+    for rows in (f"(FROM parts LIMIT {_FIRST})", "parts"):
+        counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in left)} FROM {rows}") or ()
+        left = [name for name, count in zip(left, counts, strict=True) if not count]
+        if not left:
+            break
+    return set(left)
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:

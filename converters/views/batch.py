@@ -19,6 +19,7 @@ from .prepare import (
     EMPTIABLE,
     MESSAGE_KEYS,
     NOT_UPPER,
+    PICTURES,
     READ_KEYS,
     SELECTING,
     TOOLS,
@@ -38,7 +39,7 @@ _SOUND = """
 """Where the sound of a sample's video is: files are not opened, so the modality must say that a video has sound."""
 _CHUNK = duckdb_type(CHUNK)
 """Only exports make chunks of samples."""
-PATHS = ("image_paths", "video_paths", "audio_paths")
+PATHS = (*PICTURES, "audio_paths")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class RowMaker:
 
         types = {name: SCHEMA.field(name).type for name in SCHEMA.names} | dict.fromkeys(PATHS, pa.list_(pa.string()))
         used = {name for sample in samples for name, value in sample.items() if value is not None} & types.keys()
+        if any(len(sample.get(name) or ()) > 1 for sample in samples for name in PATHS):
+            used.add("more_media")
         arrays = {
             name: pa.array([_plain(sample.get(name), types[name]) for sample in samples], types[name])
             for name in sorted(used)
@@ -156,7 +159,7 @@ class RowMaker:
         """Make the statement over the batch; columns without values are constant nulls, which cost nothing."""
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
         keys = (entry_of("extra", key) for key in READ_KEYS)
-        empty = frozenset((*EMPTIABLE, *TOOLS, *keys, "upper")) - used
+        empty = frozenset((*EMPTIABLE, *PICTURES, *TOOLS, *keys, "upper")) - used
         samples = f"""
             SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,
                    task_of(task, question, answer, modality, messages) AS effective_task,

@@ -1,5 +1,5 @@
 -- name: calibration
--- revision: 4
+-- revision: 5
 -- order: hash
 -- text: clean
 -- format: calibration
@@ -17,7 +17,7 @@
 -- Source: REAP (S1, S2, S3: sound, video, both); llm-compressor and the omni toolkits read the first rows of a file.
 
 SELECT id,
-       typed_messages(turns, image_paths, video_paths, audio_paths) AS messages,
+       typed_messages(turns, image_paths, video_paths, audio_paths, more_media) AS messages,
        CASE WHEN modality = 'video' AND chosen_av() = 'in-video' AND sound = 'inside' THEN 'mixed' ELSE modality END AS modality,
        dataset,
        coalesce(nullif(language, ''), 'und') AS language,
@@ -27,6 +27,5 @@ SELECT id,
             WHEN modality = 'mixed' AND video_paths IS NULL THEN 'no_video'
             WHEN modality = 'mixed' AND audio_paths IS NULL AND chosen_av() <> 'in-video' THEN 'no_sound'
             WHEN no_turns IS NOT NULL THEN no_turns
-            WHEN has_tool_turns(turns) OR tools IS NOT NULL THEN 'tools_unsupported'
-            WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip
+            WHEN has_tool_turns(turns) OR tools IS NOT NULL THEN 'tools_unsupported' END AS skip
 FROM prepared

@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 4
+-- revision: 5
 -- order: hash
 -- text: clean
 -- format: messages-hf
@@ -13,12 +13,11 @@
 
 SELECT id,
        messages_with_media(where_tools(tool_turns, typed_tool_turns(turns, tool_turns), typed_turns(turns)),
-                           image_paths, video_paths, audio_paths) AS messages,
+                           image_paths, video_paths, audio_paths, more_media) AS messages,
        TRY_CAST(tools AS JSON) AS tools,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns
             WHEN no_tools IS NOT NULL THEN no_tools
-            WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
-            WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip
+            WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools' END AS skip
 FROM prepared

@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 5
+-- revision: 6
 -- tasks: sft, completion, grpo, dpo, kto
 -- order: hash
 -- text: clean
@@ -21,13 +21,13 @@
 
 SELECT id,
        messages_with_media(where_tools(tool_turns, mixed_tool_turns(turns, tool_turns), mixed_turns(turns)),
-                           image_paths, video_paths, audio_paths) AS messages,
+                           image_paths, video_paths, audio_paths, more_media) AS messages,
        CASE WHEN chosen_task() <> 'sft'
             THEN messages_with_media(where_tools(tool_turns, mixed_tool_turns(turns[:-2], tool_turns), mixed_turns(turns[:-2])),
-                                     image_paths, video_paths, audio_paths) END AS prompt,
-       trl_messages(turns[-1:], NULL, NULL, NULL) AS completion,
-       trl_messages(turns[-1:], NULL, NULL, NULL) AS chosen,
-       trl_messages([turn('assistant', rejected_answer)], NULL, NULL, NULL) AS rejected,
+                                     image_paths, video_paths, audio_paths, more_media) END AS prompt,
+       trl_messages(turns[-1:], NULL, NULL, NULL, NULL) AS completion,
+       trl_messages(turns[-1:], NULL, NULL, NULL, NULL) AS chosen,
+       trl_messages([turn('assistant', rejected_answer)], NULL, NULL, NULL, NULL) AS rejected,
        label,
        solution,
        effective_task AS task,
@@ -38,7 +38,6 @@ SELECT id,
             WHEN no_turns IS NOT NULL THEN no_turns
             WHEN no_tools IS NOT NULL THEN no_tools
             WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
-            WHEN has_tag_mark(turns) THEN 'control_characters'
             WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'
             WHEN chosen_task() = 'dpo' AND no_pair IS NOT NULL THEN no_pair
             WHEN chosen_task() = 'kto' AND label IS NULL THEN 'no_label'

@@ -39,7 +39,7 @@ EXPANDING = ("has_turns", "not_blank", "fold_spaces", "prompt_modality", "given_
 """Those that they call to make several rows of one sample, and to compose."""
 EMPTIABLE = (
     "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",
-    "labels", "messages", "chosen", "rejected", "words", "phones",
+    "labels", "messages", "chosen", "rejected", "words", "phones", "more_media",
 )  # fmt: skip
 """Columns of which many datasets have no value: what would be made of them is left out of statements. `extra` is none
 of them: DuckDB forgets the type of what it reads from JSON that is null."""
@@ -50,6 +50,8 @@ READ_KEYS = (
     "category", "sub-category", "gender", "message_keys",
 )  # fmt: skip
 """The keys of `extra` that views read."""
+PICTURES = ("image_paths", "video_paths")
+"""Columns of paths of which many datasets have none."""
 TOOLS = ("tool_turns", "no_tools")
 """Columns of `prepared` that are null if no conversation calls a tool."""
 CALLS_TOOLS = "len([1 FOR m IN messages IF m.role IN ('tool_call', 'tool_response')]) > 0"
@@ -218,8 +220,8 @@ def with_prepared(
 
     Args:
         decide: Whether what the options decide is decided in the SELECT too; that of a user stays as it is.
-        empty: Columns without a value in any row: `EMPTIABLE` and `TOOLS` have those that may be named; entries of
-            `extra` that no row has (`entry_of`); and `upper` if it is false in every row.
+        empty: Columns without a value in any row: `EMPTIABLE`, `PICTURES` and `TOOLS` have those that may be named;
+            entries of `extra` that no row has (`entry_of`); and `upper` if it is false in every row.
         samples: The SELECT of `samples_with_paths`, which is then part of the statement; default: it exists. A view
             would be bound when it is created, and again here.
     """
@@ -254,6 +256,7 @@ def _nulls() -> Mapping[str, Tree]:
     """False for `upper`, nulls of their types for `EMPTIABLE`, and nulls that fit where they stand for the others."""
     types = {name: duckdb_type(SCHEMA.field(name).type) for name in EMPTIABLE} | dict.fromkeys(TOOLS, "VARCHAR")
     types |= dict.fromkeys((entry_of("extra", key) for key in READ_KEYS), "VARCHAR")
+    types |= dict.fromkeys(PICTURES, "VARCHAR[]")
     items = ", ".join(["false", *(f"NULL::{type_}" for type_ in types.values())])
     return dict(zip(("upper", *types), select_of(f"SELECT {items}")["select_list"], strict=True))
 

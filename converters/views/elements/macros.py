@@ -15,6 +15,8 @@ from ..sql.syntax import Tree, column_names, expressions, select_of, written
 SOURCE = resources.files(__package__).joinpath("macros.sql").read_text(encoding="utf-8")
 _CREATE = "CREATE OR REPLACE MACRO "
 _WORD = re.compile(r"\w+")
+_SHORTCUT = "where_any"
+"""The macro whose last argument stands for the one before it if the first is null."""
 _GIVEN = ("CONSTANT", "CAST", "COLUMN_REF")
 
 
@@ -115,6 +117,9 @@ class Macros:
         if value_of(body) is not OPEN:
             return body
         arguments = [each["expression"] for each in call["arguments"]]
+        if name == _SHORTCUT:
+            none: Tree = arguments[2]
+            return none if value_of(arguments[0]) is None else None
         given = dict(zip(self._parameters[name], arguments, strict=True))
         constants = {each: value for each, value in given.items() if value_of(value) is not OPEN}
         decided: Tree = fold(body, self._called, constants) if constants else body

@@ -26,6 +26,10 @@
 -- expression for every use, unless it calls a function that is not deterministic.
 CREATE OR REPLACE MACRO compute_once(x) AS CASE WHEN random() >= 0 THEN x END;
 
+-- A value, for which another that takes less time stands if `x` is null in every row of a request: both must then be the
+-- same. A CASE would take longer than either.
+CREATE OR REPLACE MACRO where_any(x, value, instead) AS value;
+
 -- The text, or null if it is only white space. White space is Unicode's, which RE2's \s does not cover. A text that
 -- starts with a visible ASCII character needs no look at the rest.
 CREATE OR REPLACE MACRO not_blank(t) AS
@@ -419,32 +423,37 @@ CREATE OR REPLACE MACRO inline_turns(turns, path) AS
   list_transform(turns, lambda m, i: {'from': m.role, 'value': CASE
     WHEN i = 1 THEN replace(m.content, '<audio>', '<audio>' || path || '</audio>') ELSE m.content END});
 
--- Contents as lists of parts, made as JSON text: texts are escaped in it, so that a raw control character can mark a tag.
--- The n-th tag of a kind in the conversation is its n-th medium. At first there is a text on both sides of each tag; the
--- empty ones are then removed. `has_tag_mark` finds contents with two control characters that no text has.
-CREATE OR REPLACE MACRO tag_mark() AS chr(30) || chr(31);
-CREATE OR REPLACE MACRO has_tag_mark(turns) AS len([1 FOR m IN turns IF contains(m.content, tag_mark())]) > 0;
+-- Contents as lists of parts, made as JSON text: texts are escaped in it, so that a raw control character can mark a medium.
+-- At first there is a text on both sides of each mark; the empty ones are removed. The n-th tag of a kind in the
+-- conversation is its n-th medium: `more` is null if there is at most one of each kind.
 CREATE OR REPLACE MACRO json_text(t) AS coalesce(to_json(t)::VARCHAR, 'null');
 CREATE OR REPLACE MACRO chat_message(role, content) AS '{"role":' || json_text(role) || ',"content":' || content || '}';
 CREATE OR REPLACE MACRO text_parts(t) AS '[{"type":"text","text":' || json_text(t) || '}]';
-CREATE OR REPLACE MACRO with_marks(t) AS
-  CASE WHEN contains(t, '<') THEN replace(replace(replace(t, '<image>', chr(1)), '<video>', chr(2)), '<audio>', chr(3))
-       ELSE t END;
-CREATE OR REPLACE MACRO with_media(t, mark, before, media, after) AS
-  array_to_string(list_transform(string_split(t, mark), lambda p, j: CASE WHEN j = 1 THEN p
-    ELSE '"},{"type":' || before || json_text(media[j - 1]) || after || ',{"type":"text","text":"' || p END), '');
-CREATE OR REPLACE MACRO without_empty_texts(t) AS
-  replace(replace(t, '{"type":"text","text":""},', ''), ',{"type":"text","text":""}', '');
-CREATE OR REPLACE MACRO messages_with_media(messages, images, videos, audios) AS
-  CAST('[' || without_empty_texts(with_media(with_media(with_media(array_to_string(messages, ','),
-    chr(1), '"image","image":', images, '}'), chr(2), '"video","video":', videos, '}'),
-    chr(3), '"audio","audio":', audios, '}')) || ']' AS JSON);
+CREATE OR REPLACE MACRO with_mark(parts, tag, mark) AS replace(parts, tag, '"},' || mark || ',{"type":"text","text":"');
+CREATE OR REPLACE MACRO without_empty_texts(parts) AS
+  replace(replace(parts, '{"type":"text","text":""},', ''), ',{"type":"text","text":""}', '');
+CREATE OR REPLACE MACRO typed_content(t) AS
+  CASE WHEN contains(t, '<')
+       THEN without_empty_texts(with_mark(with_mark(with_mark(text_parts(t), '<image>', chr(1)), '<video>', chr(2)), '<audio>', chr(3)))
+       ELSE text_parts(t) END;
 CREATE OR REPLACE MACRO file_url(path) AS 'file://' || replace(url_encode(path), '%2F', '/');
-CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios) AS
-  CAST('[' || without_empty_texts(with_media(with_media(with_media(array_to_string(messages, ','),
-    chr(1), '"image_url","image_url":{"url":', [file_url(p) FOR p IN images], '}}'),
-    chr(2), '"video_url","video_url":{"url":', [file_url(p) FOR p IN videos], '}}'),
-    chr(3), '"audio_url","audio_url":{"url":', [file_url(p) FOR p IN audios], '}}')) || ']' AS JSON);
+CREATE OR REPLACE MACRO medium(kind, path, as_url) AS
+  CASE WHEN as_url THEN '{"type":"' || kind || '_url","' || kind || '_url":{"url":' || json_text(file_url(path)) || '}}'
+       ELSE '{"type":"' || kind || '","' || kind || '":' || json_text(path) || '}' END;
+CREATE OR REPLACE MACRO with_media(t, mark, kind, media, more, as_url) AS
+  where_any(media,
+    where_any(more, array_to_string(list_transform(string_split(t, mark), lambda p, j:
+                      CASE WHEN j = 1 THEN p ELSE medium(kind, media[j - 1], as_url) || p END), ''),
+              replace(t, mark, medium(kind, media[1], as_url))),
+    t);
+CREATE OR REPLACE MACRO messages_with(messages, images, videos, audios, more, as_url) AS
+  CAST('[' || with_media(with_media(with_media(array_to_string(messages, ','), chr(1), 'image', images, more, as_url),
+                                    chr(2), 'video', videos, more, as_url),
+                         chr(3), 'audio', audios, more, as_url) || ']' AS JSON);
+CREATE OR REPLACE MACRO messages_with_media(messages, images, videos, audios, more) AS
+  messages_with(messages, images, videos, audios, more, false);
+CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios, more) AS
+  messages_with(messages, images, videos, audios, more, true);
 
 -- Tools: of each turn the calls that it says, or the call that it answers. What the assistant calls in a row is said by one
 -- turn, the one before the calls if it is the assistant's: the others are `merged` into it. The n-th answer is that of the
@@ -472,8 +481,7 @@ CREATE OR REPLACE MACRO tool_turns_of(turns) AS
 CREATE OR REPLACE MACRO is_call(t) AS
   coalesce(len(list_filter(json_keys(valid_json(t)), lambda k: k NOT IN ('name', 'arguments'))) = 0
            AND json_type(valid_json(t), '$.name') = 'VARCHAR'
-           AND coalesce(json_type(valid_json(t), '$.arguments'), 'OBJECT') = 'OBJECT'
-           AND NOT contains(call_arguments(t), '{"type":"text","text":""}'), false);
+           AND coalesce(json_type(valid_json(t), '$.arguments'), 'OBJECT') = 'OBJECT', false);
 CREATE OR REPLACE MACRO tool_letters(turns) AS array_to_string(
   [CASE m.role WHEN 'tool_call' THEN 'c' WHEN 'tool_response' THEN 'r' ELSE ' ' END FOR m IN turns], '');
 CREATE OR REPLACE MACRO no_tools_of(turns) AS
@@ -514,16 +522,15 @@ CREATE OR REPLACE MACRO server_tools(tools) AS
   CASE WHEN len(listed_tools(tools)) > 0 AND len([1 FOR t IN listed_tools(tools) IF server_tool(t) IS NULL]) = 0
        THEN CAST('[' || array_to_string([server_tool(t) FOR t IN listed_tools(tools)], ',') || ']' AS JSON) END;
 
-CREATE OR REPLACE MACRO typed_content(t) AS with_marks(text_parts(t));
 CREATE OR REPLACE MACRO text_or_parts(t) AS CASE WHEN has_tag(t) THEN typed_content(t) ELSE json_text(t) END;
 CREATE OR REPLACE MACRO typed_turns(turns) AS [chat_message(m.role, typed_content(m.content)) FOR m IN turns];
 CREATE OR REPLACE MACRO mixed_turns(turns) AS [chat_message(m.role, text_or_parts(m.content)) FOR m IN turns];
-CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS
-  messages_with_media(typed_turns(turns), images, videos, audios);
-CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS
-  messages_with_media(mixed_turns(turns), images, videos, audios);
-CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS
-  messages_with_urls(mixed_turns(turns), images, videos, audios);
+CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios, more) AS
+  messages_with_media(typed_turns(turns), images, videos, audios, more);
+CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios, more) AS
+  messages_with_media(mixed_turns(turns), images, videos, audios, more);
+CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios, more) AS
+  messages_with_urls(mixed_turns(turns), images, videos, audios, more);
 
 -- Where no conversation of a request calls a tool, `tools` is a null, and nothing of the first is ever bound.
 CREATE OR REPLACE MACRO where_tools(tools, with_tools, plain) AS

@@ -139,9 +139,14 @@ def test_hf_messages_have_parts_with_paths_and_no_null_keys() -> None:
     assert found[2]["messages"][0] == {"role": "system", "content": [text("Be brief.")]}
     assert found[2]["messages"][3] == {"role": "user", "content": [text("Where?")]}
     assert found[3]["messages"][0]["content"][:2] == [heard(V, "video"), heard(A)]
-    assert found[6] == "control_characters"
+    assert found[6]["messages"][0]["content"] == [heard(A), text("a\x1e\x1fb")]
     counted = found[7]["messages"]  # the media of later turns are counted over the conversation
     assert counted[0]["content"] == [heard(A), text("a")] and counted[2]["content"] == [text("c"), heard(B)]
+
+
+@pytest.mark.parametrize("view", ["messages/hf", "messages/openai"])
+def test_rows_are_the_same_where_no_other_sample_has_several_media(view: str) -> None:
+    assert [made(view, [each])[0] for each in LIKE] == made(view)
 
 
 def test_openai_messages_name_files_by_url() -> None:

@@ -15,7 +15,7 @@ MACROS = ("typed_messages", "trl_messages", "url_messages")
 
 def made(macro: str, contents: list[str | None], **media: list[str] | None) -> list[Any]:
     """The contents of user turns, as a macro makes them."""
-    call = f"{macro}($turns::STRUCT(role VARCHAR, content VARCHAR)[], $images, $videos, $audios)"
+    call = f"{macro}($turns::STRUCT(role VARCHAR, content VARCHAR)[], $images, $videos, $audios, NULL)"
     given = {kind: media.get(kind) for kind in ("images", "videos", "audios")}
     sql = call.replace("$images", "$images::VARCHAR[]").replace("$videos", "$videos::VARCHAR[]")
     sql = sql.replace("$audios", "$audios::VARCHAR[]")
