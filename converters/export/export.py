@@ -25,7 +25,7 @@ from ...shards.exports import versions as exports
 from ...shards.exports.jsonl import WrittenRows
 from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox, limit_memory
-from ...shards.store.sql import first_row
+from ...shards.store.sql import first_row, quote
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("triptych")
 
+_AHEAD = "8MB"
+"""So much of a result is made while what came before it is written."""
 MEMORY_LIMIT = "512MB"
 """What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
 
@@ -323,6 +325,7 @@ def memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Limit memory, and keep a user's expression from reading anything outside the store."""
     limit_memory(connection, store.root, limit=MEMORY_LIMIT)
+    connection.execute(f"SET streaming_buffer_size = {quote(_AHEAD)}")
     close_sandbox(connection, store.root)
 
 

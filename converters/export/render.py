@@ -55,6 +55,8 @@ _FIRST = 1000
 _EXTRA_KEYS = 20
 """For so many keys of `extra` a file starts with rows that have them: a loader then expects any."""
 
+_SCRATCH = "FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480"
+"""Of the file of rows, which is read five times and then removed."""
 _PICTURES = dict(zip(PICTURES, ("image.path", "video.path"), strict=True))
 """Where the paths of these columns are in the sample; `more_media` has others."""
 _ACCOUNT = {
@@ -126,10 +128,7 @@ def make_rows(
     file = folder / "rows.parquet"
     rows = f"read_parquet({quote(str(file))})"
     with sql_errors(view):
-        # Not compressed: it is read five times and then removed.
-        made = connection.execute(
-            f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)"
-        ).fetchone()
+        made = connection.execute(f"COPY ({sql}) TO {quote(str(file))} ({_SCRATCH})").fetchone()
     if view.built_in:
         # Parquet has all the types that these views use: binding their statement once more would tell the same.
         types = _own_types(connection.execute(f"DESCRIBE FROM {rows}").fetchall())
@@ -169,8 +168,8 @@ def empty_columns(connection: duckdb.DuckDBPyConnection, placed: str) -> frozens
 
 
 def _unfilled(connection: duckdb.DuckDBPyConnection, columns: Collection[str]) -> set[str]:
-    """Those of these columns of `parts` that are null in every row. Hardly any that is null in the first rows has a value
-    in others; those that are not need no further look."""
+    """Those of these columns of `parts` that are null in every row. One with a value in the first rows needs no further
+    look, and hardly any that has none there has one in others."""
     left = list(columns)
     for rows in (f"(FROM parts LIMIT {_FIRST})", "parts"):
         counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in left)} FROM {rows}") or ()

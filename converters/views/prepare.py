@@ -25,9 +25,9 @@ from ..row_options import PROMPT_LANGUAGES
 from . import prompts
 from .base import ViewOptions
 from .elements.macros import Macros
-from .sql.fold import entry_of
+from .sql.fold import entry_of, is_written_list
 from .sql.prune import prune, put_constants
-from .sql.syntax import SETTINGS, Tree, column_names, parsed, select_of, written
+from .sql.syntax import SETTINGS, Tree, column_names, name_of, parsed, select_of, written
 
 if TYPE_CHECKING:
     import duckdb
@@ -240,7 +240,7 @@ def _with_prepared(select: str, macros: Macros, decide: bool, empty: frozenset[s
         prune(query, column_names(outer), partial(macros.fold, columns=nulls))
         constants = put_constants(query, nulls, macros.fold)
         if decide:
-            outer = macros.fold(outer, constants)
+            outer = macros.fold(outer, constants | _written_lists(query))
         prune(query, column_names(outer), lambda tree: tree)
     outer["cte_map"]["map"].insert(0, _as_layer("prepared", query))
     return written([outer])[0]
@@ -259,6 +259,12 @@ def _nulls() -> Mapping[str, Tree]:
     types |= dict.fromkeys(PICTURES, "VARCHAR[]")
     items = ", ".join(["false", *(f"NULL::{type_}" for type_ in types.values())])
     return dict(zip(("upper", *types), select_of(f"SELECT {items}")["select_list"], strict=True))
+
+
+def _written_lists(query: Tree) -> dict[str, Tree]:
+    """The columns of a query that are lists of structs of constants and columns that have a `_`, which it has, too."""
+    items = {name_of(item).lower(): {**item, "alias": ""} for item in query["select_list"] if is_written_list(item)}
+    return {name: item for name, item in items.items() if all(each.startswith("_") for each in column_names(item))}
 
 
 def _as_layer(name: str, query: Tree) -> Tree:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from ..sql.fold import OPEN, fold, value_of
+from ..sql.fold import OPEN, fold, is_written_list, value_of
 from ..sql.syntax import Tree, column_names, expressions, select_of, written
 
 SOURCE = resources.files(__package__).joinpath("macros.sql").read_text(encoding="utf-8")
@@ -121,6 +121,8 @@ class Macros:
             none: Tree = arguments[2]
             return none if value_of(arguments[0]) is None else None
         given = dict(zip(self._parameters[name], arguments, strict=True))
+        if any(map(is_written_list, arguments)) and (made := self._of_lists(body, given)) is not None:
+            return made
         constants = {each: value for each, value in given.items() if value_of(value) is not OPEN}
         decided: Tree = fold(body, self._called, constants) if constants else body
         if value_of(decided) is not OPEN:
@@ -135,6 +137,14 @@ class Macros:
         result: Tree = fold(decided, self._called, given)
         return result
 
+    def _of_lists(self, body: Tree, given: Mapping[str, Tree]) -> Tree | None:
+        """What a macro makes of lists that are written out, if it then takes items one by one, or is such a list."""
+        if _lambda_names(body) & column_names(list(given.values())):
+            return None
+        made: Tree = fold(body, self._called, given)
+        is_less = len(_lambdas(made)) < len(_lambdas(body))
+        return made if is_less or is_written_list(made) or value_of(made) is not OPEN else None
+
 
 def _weight(tree: Any) -> int:
     """How many expressions a tree has that are computed."""
@@ -143,7 +153,11 @@ def _weight(tree: Any) -> int:
 
 def _lambda_names(tree: Any) -> set[str]:
     """The names of the parameters of lambdas, which an argument put between them may not have."""
-    return {name for each in expressions(tree) if each["class"] == "LAMBDA" for name in column_names(each["lhs"])}
+    return {name for each in _lambdas(tree) for name in column_names(each["lhs"])}
+
+
+def _lambdas(tree: Any) -> list[Tree]:
+    return [each for each in expressions(tree) if each["class"] == "LAMBDA"]
 
 
 def _functions(tree: Any) -> set[str]:

@@ -238,7 +238,7 @@ CREATE OR REPLACE MACRO choice_lines(choices, introduction) AS
 -- A conversation with the request's system turn, unless it already has a system turn.
 CREATE OR REPLACE MACRO with_system_turn(turns) AS
   CASE WHEN chosen_system() IS NULL OR turns[1].role = 'system' THEN turns
-       ELSE list_concat([turn('system', chosen_system())], turns) END;
+       ELSE list_concat([{'role': 'system', 'content': chosen_system()}], turns) END;
 
 -- A conversation with the fields of its messages that trainers read: `keys` is a JSON list, one object per message.
 CREATE OR REPLACE MACRO loss_keys(keys) AS

@@ -158,14 +158,19 @@ SELECT *,
 FROM samples_with_given_answers
 ),
 
+-- The texts of the turns, which stay columns: a statement that takes each turn of a conversation of two asks for them.
 samples_with_last_turns AS (
-SELECT *, CASE WHEN is_rejected_side(rejected, extra, labels) THEN rejected_answer ELSE given_turn END AS last_turn
+SELECT *,
+       CASE WHEN is_rejected_side(rejected, extra, labels) THEN rejected_answer ELSE given_turn END AS _last_turn,
+       CASE WHEN chosen_mode() = 'voice-chat' AND NOT has_tag(prompt) THEN tags
+            WHEN template_has_tags() THEN fill_user_template(tags, task_prompt, fields)
+            WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END AS _user_turn
 FROM samples_with_solutions
 )
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
                   raw_answer, raw_description, fields, answer_text, given_answer, given_reasoning, given_rejected,
-                  given_turn, input_text, output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of,
+                  given_turn, input_text, output_text, own_phones, sound_alone, sight_alone, prompt_of,
                   prompt_part),
        as_requested(raw_description, upper) AS description,
        coalesce(thought_of(given_answer), not_blank(given_reasoning)) AS thought,
@@ -173,29 +178,27 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        -- One message, of the type of those of conversations, which may have fields of loss.
        CASE WHEN chosen_task() = 'pretrain'
             THEN list_concat(messages[:0],
-                             [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)])
+                             [turn('assistant', CASE WHEN has_tag(_last_turn) THEN _last_turn ELSE tags || _last_turn END)])
             WHEN has_turns(messages)
             THEN with_system_turn(with_tags_before_first_user_turn(
-                   with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
-            ELSE with_system_turn([turn('user', CASE
-                   WHEN chosen_mode() = 'voice-chat' AND NOT has_tag(prompt) THEN tags
-                   WHEN template_has_tags() THEN fill_user_template(tags, task_prompt, fields)
-                   WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END), turn('assistant', last_turn)]) END AS turns,
+                   with_answer(messages, _last_turn), tags, NOT has_tag(input_text)))
+            ELSE with_system_turn([{'role': 'user', 'content': _user_turn}, {'role': 'assistant', 'content': _last_turn}])
+            END AS turns,
        CASE WHEN audio_paths IS NULL THEN NULL
             WHEN has_turns(messages) THEN mode_of(with_tags_before_first_user_turn(messages, tags, NOT has_tag(input_text)))
             WHEN has_words(prompt) THEN 'analysis'
             WHEN image_paths IS NULL AND video_paths IS NULL THEN 'voice-chat' ELSE 'mixed' END AS mode,
        CASE WHEN chosen_task() = 'pretrain'
-            THEN CASE WHEN last_turn IS NULL THEN 'no_text' WHEN has_model_token(last_turn) THEN 'model_token'
-                      WHEN has_tag(last_turn) AND NOT has_tags_for(last_turn, image_paths, video_paths, audio_paths)
+            THEN CASE WHEN _last_turn IS NULL THEN 'no_text' WHEN has_model_token(_last_turn) THEN 'model_token'
+                      WHEN has_tag(_last_turn) AND NOT has_tags_for(_last_turn, image_paths, video_paths, audio_paths)
                         THEN 'tag_mismatch' END
             WHEN has_turns(messages) AND NOT list_contains([m.role FOR m IN messages], 'user') THEN 'no_prompt'
             WHEN has_turns(messages) AND messages[len(messages)].role <> 'assistant' THEN 'no_answer'
             WHEN NOT has_turns(messages) AND (prompt IS NULL OR (tags = '' AND not_blank(prompt) IS NULL)) THEN 'no_prompt'
-            WHEN last_turn IS NULL THEN 'no_answer'
-            WHEN has_model_token(input_text) OR has_model_token(last_turn) OR has_model_token(output_text)
+            WHEN _last_turn IS NULL THEN 'no_answer'
+            WHEN has_model_token(input_text) OR has_model_token(_last_turn) OR has_model_token(output_text)
               THEN 'model_token'
-            WHEN has_tag(last_turn) OR has_tag(output_text) THEN 'tag_mismatch'
+            WHEN has_tag(_last_turn) OR has_tag(output_text) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND template_has_tags() AND NOT has_turns(messages) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)
               THEN 'tag_mismatch'

@@ -55,9 +55,9 @@ def fold(tree: Any, called: Callable[[Tree], Tree | None], columns: Mapping[str,
     if "select_list" in node:
         node["select_list"] = [_named(*each) for each in zip(tree["select_list"], node["select_list"], strict=True)]
     if kind == "FUNCTION":
-        folded = called(node) or _function(node)
+        folded = called(node) or _function(node) or _of_each_item(node, called)
     elif kind == "COLUMN_REF":
-        folded = (columns or {}).get(str(node["column_names"][0]).lower()) if len(node["column_names"]) == 1 else None
+        folded = _column(node["column_names"], columns or {})
     elif kind == "OPERATOR" and columns and (entry := _entry(node)) in columns:
         folded = columns[entry]
     else:
@@ -82,6 +82,56 @@ def _entry(node: Tree) -> str:
         return ""
     names, key = node["children"][0]["column_names"], value_of(node["children"][1])
     return entry_of(str(names[0]).lower(), key) if len(names) == 1 and isinstance(key, str) else ""
+
+
+def _column(names: list[str], columns: Mapping[str, Tree]) -> Tree | None:
+    """What stands for a column, or for a member of one that is a written-out struct."""
+    column = columns.get(str(names[0]).lower())
+    if column is None or len(names) == 1:
+        return column
+    return _member(column, names[1]) if len(names) == 2 else None
+
+
+def _member(struct: Tree, name: str) -> Tree | None:
+    """A member of a written-out struct."""
+    if not _is_written_struct(struct):
+        return None
+    return next((each["expression"] for each in struct["arguments"] if each["name"] == name), None)
+
+
+def is_written_list(node: Tree) -> bool:
+    """Whether an expression is a list of structs that are written out: `[{'role': 'user', 'content': prompt}]`."""
+    items = _items(node)
+    return bool(items) and all(map(_is_written_struct, items))
+
+
+def _items(node: Tree) -> list[Tree]:
+    """The items of a list that is written out."""
+    if node["class"] != "FUNCTION" or node["function_name"] != "list_value":
+        return []
+    return [each["expression"] for each in node["arguments"]]
+
+
+def _is_written_struct(node: Tree) -> bool:
+    """Whether an expression is a struct of constants and columns: such a thing may stand in several places."""
+    if node["class"] != "FUNCTION" or node["function_name"] != "struct_pack":
+        return False
+    return all(each["expression"]["class"] in ("CONSTANT", "COLUMN_REF") for each in node["arguments"])
+
+
+def _of_each_item(node: Tree, called: Callable[[Tree], Tree | None]) -> Tree | None:
+    """`[f(x) FOR x IN [a, b]]` is `[f(a), f(b)]`, if the items are structs that are written out."""
+    arguments = [each["expression"] for each in node["arguments"]]
+    if node["function_name"] not in ("list_apply", "list_transform") or not is_written_list(arguments[0]):
+        return None
+    function = arguments[1]
+    if function["class"] != "LAMBDA" or len(names := function["lhs"].get("column_names", ())) != 1:
+        return None
+    name = str(names[0]).lower()
+    made = [fold(function["expr"], called, {name: item}) for item in _items(arguments[0])]
+    if name in column_names(made):
+        return None
+    return {**arguments[0], "arguments": [{"name": "", "expression": {**each, "alias": ""}} for each in made]}
 
 
 def value_of(node: Mapping[str, Any]) -> Any:
@@ -126,6 +176,8 @@ def _function(node: Tree) -> Tree | None:
         return _null(_OF_NULL[name]) if _is_null_list(arguments[0]) else None
     if name in ("list_filter", "list_distinct"):
         return arguments[0] if value_of(arguments[0]) is None else None
+    if name == "list_concat" and len(arguments) == 2 and all(map(is_written_list, arguments)):
+        return {**arguments[0], "arguments": [*arguments[0]["arguments"], *arguments[1]["arguments"]]}
     if name == "list_transform" and arguments[1].get("expr", {}).get("column_names") is not None:
         same: bool = arguments[1]["expr"]["column_names"] == arguments[1]["lhs"].get("column_names")
         return arguments[0] if same else None
@@ -259,17 +311,19 @@ def _operator(node: Tree) -> Tree | None:
             return _boolean(first in values[1:])
         case "ARRAY_EXTRACT" if first is None and _holds_texts(node["children"][0]):
             return _null("VARCHAR")
-        case "ARRAY_EXTRACT" if values[1] == 1:
-            return _only_item(node["children"][0])
+        case "ARRAY_EXTRACT" if type(values[1]) is int:
+            return _item(node["children"][0], values[1])
+        case "STRUCT_EXTRACT" if isinstance(values[1], str):
+            return _member(node["children"][0], values[1])
     return None
 
 
-def _only_item(node: Tree) -> Tree | None:
-    """The item of a list of one that is written out."""
-    if node["class"] != "FUNCTION" or node["function_name"] != "list_value" or len(node["arguments"]) != 1:
-        return None
-    item: Tree = node["arguments"][0]["expression"]
-    return item
+def _item(node: Tree, place: int) -> Tree | None:
+    """The item at a place of a list that is written out; of one of any expressions only if there is no other."""
+    items = _items(node)
+    if len(items) == 1 == place:
+        return items[0]
+    return items[place - 1] if 0 < place <= len(items) and is_written_list(node) else None
 
 
 def _coalesce(node: Tree, values: list[Any]) -> Tree | None:

@@ -14,6 +14,7 @@ from triptych.converters.views.elements.macros import MACROS, SOURCE, Macros, re
 from triptych.converters.views.left_out import left_out_columns
 from triptych.converters.views.prepare import (
     EMPTIABLE,
+    PICTURES,
     PREPARED,
     READ_KEYS,
     SELECTING,
@@ -92,6 +93,44 @@ def folded(expression: str, **options: str) -> str:
 )
 def test_what_constants_decide_is_decided(expression: str, result: str) -> None:
     assert folded(expression) == result
+
+
+TURNS = "[{'a': x, 'b': 1}, {'a': 'y', 'b': z}]"
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        (f"[f(m.a, m.b) FOR m IN {TURNS}]", "list_value(f(x, 1), f('y', z))"),
+        (f"{TURNS}[2].a", "'y'"),
+        (f"CASE WHEN {TURNS}[1].b = 1 THEN c ELSE d END", "c"),
+        (f"[m.a FOR m IN list_concat({TURNS}, [{{'a': 0, 'b': 0}}])]", "list_value(x, 'y', 0)"),
+        # What is computed once stays so; members and places that are not there, and functions of places, stay too.
+        ("[f(m.a) FOR m IN [{'a': f(x)}]]", "list_apply(list_value(struct_pack(a := f(x))), (lambda m: f(m.a)))"),
+        ("[{'a': x}][3].a", "(list_value(struct_pack(a := x))[3]).a"),
+        ("[m.c FOR m IN [{'a': x}]]", "list_apply(list_value(struct_pack(a := x)), (lambda m: m.c))"),
+        ("list_apply([{'a': x}], lambda m, i: i)", "list_apply(list_value(struct_pack(a := x)), (lambda m, i: i))"),
+    ],
+)  # fmt: skip
+def test_each_struct_that_is_written_out_in_a_list_is_taken_by_itself(expression: str, result: str) -> None:
+    assert folded(expression) == result
+
+
+def test_a_macro_of_structs_that_are_written_out_takes_each_by_itself() -> None:
+    turns = "[{'role': 'user', 'content': x}, {'role': 'assistant', 'content': y}]"
+    assert folded(f"typed_turns({turns})") == (
+        "list_value(chat_message('user', typed_content(x)), chat_message('assistant', typed_content(y)))"
+    )
+    assert folded(f"typed_turns(without_system({turns}))") == folded(f"typed_turns({turns})")
+    assert folded(f"has_pairs({turns})").startswith("has_pairs(")
+    assert folded("typed_turns([{'role': 'user', 'content': m.x}])").count("m.x") == 1  # `m` is the lambda's
+
+
+def test_where_nothing_is_the_quick_value_stands() -> None:
+    assert folded("where_any(NULL::VARCHAR[], f(x), y)") == "y"
+    assert folded("where_any(a, f(x), y)") == "where_any(a, f(x), y)"
+    short = folded("messages_with_media(a, NULL::VARCHAR[], NULL::VARCHAR[], audios, NULL::STRUCT(x INTEGER)[])")
+    assert "image" not in short and "string_split" not in short and "audios[1]" in short
 
 
 def test_a_macro_that_comes_to_a_constant_or_an_argument_is_not_called() -> None:
@@ -195,7 +234,7 @@ def _types(view: str, style: str | None, task: str | None, *, with_loss: bool) -
         messages = f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""
         connection.execute(f"CREATE VIEW samples_with_paths AS SELECT *{messages} FROM (SELECT {listed})")
         whole = connection.execute(f"DESCRIBE WITH prepared AS (\n{PREPARED})\n{statement}").fetchall()
-        nothing = {*EMPTIABLE, *TOOLS, *(entry_of("extra", key) for key in READ_KEYS), "upper"}
+        nothing = {*EMPTIABLE, *PICTURES, *TOOLS, *(entry_of("extra", key) for key in READ_KEYS), "upper"}
         for empty in (frozenset[str](), frozenset(nothing) - ({"messages"} if with_loss else set())):
             short = with_prepared(statement, options, empty=empty)
             create_macros(connection, options, short, with_loss=with_loss)
@@ -230,8 +269,9 @@ def _samples() -> Iterator[list[dict[str, Any]]]:
     shown = sample(audio=None, image=media("i.png"), modality="image", extra={"objects": '{"bbox": [[1, 2]]}'})
     into = sample(task="s2tt", text="ja", translation="yes", target_language="de-AT", language="zh_CN")
     upper = sample(text="HELLO", dataset=UPPER)
+    several = sample(text="two", more_media=[media("b.flac") | {"kind": "audio"}])
     bare = sample(audio=None, modality="text", text=" ", extra={"evaluation_prompt": "p", "reference": "r"})
-    kinds = [said, asked, held, told, pair, seen, shown, into, upper, bare]
+    kinds = [said, asked, held, told, pair, seen, shown, into, upper, several, bare]
     yield [each | {"id": f"d/{number}"} for number, each in enumerate(kinds)]
     yield from ([each] for each in kinds)
 
