@@ -425,7 +425,8 @@ CREATE OR REPLACE MACRO inline_turns(turns, path) AS
 
 -- Contents as lists of parts, made as JSON text: texts are escaped in it, so that a raw control character can mark a medium.
 -- At first there is a text on both sides of each mark; the empty ones are removed. The n-th tag of a kind in the
--- conversation is its n-th medium: `more` is null if there is at most one of each kind.
+-- conversation is its n-th medium: `more` is null if there is at most one of each kind. A conversation with more tags than
+-- media has no row; where nothing stands for a mark it is no JSON, and null.
 CREATE OR REPLACE MACRO json_text(t) AS coalesce(to_json(t)::VARCHAR, 'null');
 CREATE OR REPLACE MACRO chat_message(role, content) AS '{"role":' || json_text(role) || ',"content":' || content || '}';
 CREATE OR REPLACE MACRO text_parts(t) AS '[{"type":"text","text":' || json_text(t) || '}]';
@@ -447,9 +448,9 @@ CREATE OR REPLACE MACRO with_media(t, mark, kind, media, more, as_url) AS
               replace(t, mark, medium(kind, media[1], as_url))),
     t);
 CREATE OR REPLACE MACRO messages_with(messages, images, videos, audios, more, as_url) AS
-  CAST('[' || with_media(with_media(with_media(array_to_string(messages, ','), chr(1), 'image', images, more, as_url),
-                                    chr(2), 'video', videos, more, as_url),
-                         chr(3), 'audio', audios, more, as_url) || ']' AS JSON);
+  TRY_CAST('[' || with_media(with_media(with_media(array_to_string(messages, ','), chr(1), 'image', images, more, as_url),
+                                        chr(2), 'video', videos, more, as_url),
+                             chr(3), 'audio', audios, more, as_url) || ']' AS JSON);
 CREATE OR REPLACE MACRO messages_with_media(messages, images, videos, audios, more) AS
   messages_with(messages, images, videos, audios, more, false);
 CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios, more) AS

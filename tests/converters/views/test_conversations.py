@@ -146,7 +146,9 @@ def test_hf_messages_have_parts_with_paths_and_no_null_keys() -> None:
 
 @pytest.mark.parametrize("view", ["messages/hf", "messages/openai"])
 def test_rows_are_the_same_where_no_other_sample_has_several_media(view: str) -> None:
-    assert [made(view, [each])[0] for each in LIKE] == made(view)
+    odd = [sample(question="<video>Which?", answer="x"), sample(question="<audio><audio>Which?", answer="x")]
+    assert [made(view, [each])[0] for each in [*LIKE, *odd]] == made(view, [*LIKE, *odd])
+    assert made(view, odd) == ["tag_mismatch", "tag_mismatch"]
 
 
 def test_openai_messages_name_files_by_url() -> None:
@@ -217,6 +219,9 @@ def test_calls_of_tools_are_said_by_the_assistant_and_answered_one_by_one() -> N
         {"role": "tool", "name": "stop", "content": [text("ok")]},
         {"role": "assistant", "content": [text("Cold.")]},
     ]
+    empty = {"parts": [text(""), text("")]}
+    [kept] = made("messages/hf", [sample(messages=[user("<audio>"), called("a", empty), told("x"), assistant("y")])])
+    assert kept["messages"][1]["tool_calls"][0]["function"]["arguments"] == empty
     [asked] = made("messages/trl", [LOOKED_UP], task="completion")
     assert asked["prompt"][1:] == [
         assistant("Let me see.") | {"tool_calls": calls(*objects)},
