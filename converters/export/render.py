@@ -325,7 +325,7 @@ def render(
     witnessed = [f"{identifier(column)} IS NOT NULL" for column in used]
     witnessed += [*mixed_tests(connection, request.view.mixed_columns, rows.types, KEPT)]
     witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
-    if len(witnessed) > 1:
+    if len(witnessed) > 1 and not _all_fill(connection, witnessed):
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
     empty += [name for name in rows.optional_columns if name not in used]
@@ -371,6 +371,12 @@ def _extra_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str], u
         return []
     keys = f"SELECT DISTINCT unnest(json_keys(extra)) AS key {KEPT} ORDER BY key LIMIT {_EXTRA_KEYS}"
     return [f"list_contains(json_keys(extra), {quote(str(key))})" for (key,) in connection.execute(keys).fetchall()]
+
+
+def _all_fill(connection: duckdb.DuckDBPyConnection, tests: list[str]) -> bool:
+    """Whether every row is a witness of all tests: whichever is first will do."""
+    row = first_row(connection, f"SELECT 1 {KEPT} AND NOT coalesce({' AND '.join(tests)}, false) LIMIT 1")
+    return row is None
 
 
 def _witness_sql(connection: duckdb.DuckDBPyConnection, tests: list[str], order: str) -> str:
