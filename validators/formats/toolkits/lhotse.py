@@ -1,4 +1,4 @@
-"""Rows for Lhotse: what `lhotse.qa.validate` demands of a recording and its supervision.
+"""Rows for Lhotse: what `lhotse.qa.validate` demands of a recording and its supervision; and shards, by their cuts.
 
 Source: lhotse 1.33, lhotse/qa.py.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from ..findings import Finding, Problem, finding
 from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
+from . import shar
+from .shar import SUFFIXES, examine
 
 TASKS: tuple[str, ...] = ()
 
@@ -25,7 +27,7 @@ PROBLEMS = {
     "word_outside": Problem("validate", "error", "a word or phone outside the recording",
                             "lhotse's validate refuses the alignment"),
 }  # fmt: skip
-PROBLEMS = with_mends("lhotse", PROBLEMS)
+PROBLEMS = with_mends("lhotse", {**PROBLEMS, **shar.PROBLEMS})
 _SLACK_S = 0.001
 
 
@@ -83,3 +85,6 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
         "phones": outside.format("phones"),
     }
     return {name: sql for name, sql in known.items() if name in columns}
+
+
+__all__ = ["PROBLEMS", "SUFFIXES", "TASKS", "Rows", "detect_task", "examine", "shape"]

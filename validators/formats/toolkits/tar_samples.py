@@ -88,17 +88,23 @@ def read_samples(path: Path, *, wanted: frozenset[str]) -> Iterator[Sample | End
         try:
             yield from reading.samples(file)
             _look_at_checksum(file)
-        except _Stopped as problem:
+        except Stopped as problem:
             code, detail = problem.code, problem.detail
         except (tarfile.TarError, EOFError) as error:
             code, detail = ("cut_member" if reading.begun else "no_shard"), str(error)
     yield End(code, detail, reading.sample, reading.skipped)
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
+    """A problem, by the code of a finding, that ends the reading of a shard."""
+
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code, self.detail = code, detail
+
+
+class Ended(Stopped):
+    """What stands where `tarfile` takes a shard to end, if it is no end."""
 
 
 class _Reading:
@@ -116,26 +122,18 @@ class _Reading:
         self.begun = False
 
     def samples(self, file: IO[bytes]) -> Iterator[Sample]:
-        met: list[bytes] = []
-
-        class Header(tarfile.TarInfo):
-            """Remembers the last block that was taken for a header."""
-
-            @classmethod
-            def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
-                met[:] = [bytes(buf)]
-                return super().frombuf(buf, encoding, errors)  # type: ignore[return-value]
-
-        with tarfile.open(fileobj=file, mode="r|*", tarinfo=Header) as tar:
-            kept: Any = tar
-            for info in tar:
+        end: Ended | None = None
+        try:
+            for tar, info in members(file):
                 self.begun = True
                 yield from self._take(tar, info)
-                kept.members = []  # else it remembers them all
-            if self.sample is not None:
-                yield self.sample
-                self.sample = None
-            _look_at_end(tar, met[0])
+        except Ended as problem:
+            end = problem
+        if self.sample is not None:
+            yield self.sample
+            self.sample = None
+        if end is not None:
+            raise end
 
     def _take(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[Sample]:
         """Add a member to its sample; yields the sample before, if that is whole now."""
@@ -158,10 +156,35 @@ class _Reading:
                 yield self.sample
             self.sample, self.skipped = Sample(key, skipped=self.skipped), []
         if suffix in self.sample.members or suffix in _OF_THE_READER:
-            raise _Stopped("repeated_member", info.name)
+            raise Stopped("repeated_member", info.name)
         self.sample.skipped += self.skipped
         self.skipped = []
         self.sample.members[suffix] = Member(info.name, info.size, content)
+
+
+def members(file: IO[bytes]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the members of an archive that is read as a stream; where it is taken to end, say what stands there.
+
+    Raises:
+        Ended: Something else than its end, after the last member.
+        tarfile.TarError, EOFError: It cannot be read on, or is no archive.
+    """
+    met: list[bytes] = []
+
+    class Header(tarfile.TarInfo):
+        """Remembers the last block that was taken for a header."""
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
+            met[:] = [bytes(buf)]
+            return super().frombuf(buf, encoding, errors)  # type: ignore[return-value]
+
+    with tarfile.open(fileobj=file, mode="r|*", tarinfo=Header) as tar:
+        kept: Any = tar
+        for info in tar:
+            yield tar, info
+            kept.members = []  # else it remembers them all
+        _look_at_end(tar, met[0])
 
 
 def _last(suffix: str) -> str:
@@ -182,14 +205,14 @@ def _content(tar: tarfile.TarFile, info: tarfile.TarInfo, *, keep: bool) -> byte
 def _look_at_end(tar: tarfile.TarFile, block: bytes) -> None:
     """Say what stands where the reader took the shard to end."""
     if not block:
-        raise _Stopped("no_end_mark", "")
+        raise Ended("no_end_mark", "")
     if len(block) < tarfile.BLOCKSIZE or block.count(0) < tarfile.BLOCKSIZE:
-        raise _Stopped("broken_header", f"byte {tar.offset:,}")
+        raise Ended("broken_header", f"byte {tar.offset:,}")
     assert tar.fileobj is not None
     with suppress(tarfile.TarError, EOFError):  # what is compressed is looked at again
         while rest := tar.fileobj.read(_CHUNK):
             if rest.count(0) < len(rest):
-                raise _Stopped("after_the_end", f"after byte {tar.offset:,}")
+                raise Ended("after_the_end", f"after byte {tar.offset:,}")
 
 
 def _look_at_checksum(file: IO[bytes]) -> None:
@@ -205,7 +228,7 @@ def _look_at_checksum(file: IO[bytes]) -> None:
         while not decompressor.eof and (block := file.read(_CHUNK >> 4)):
             decompressor.decompress(block)
     except (zlib.error, OSError, lzma.LZMAError) as error:
-        raise _Stopped("wrong_checksum", str(error)) from None
+        raise Stopped("wrong_checksum", str(error)) from None
     rest = decompressor.unused_data + file.read(_CHUNK)
     if rest.count(0) < len(rest):
-        raise _Stopped("after_the_end", "another compressed file")
+        raise Stopped("after_the_end", "another compressed file")
