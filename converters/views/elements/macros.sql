@@ -426,7 +426,7 @@ CREATE OR REPLACE MACRO inline_turns(turns, path) AS
 -- Contents as lists of parts, made as JSON text: texts are escaped in it, so that a raw control character can mark a medium.
 -- At first there is a text on both sides of each mark; the empty ones are removed. The n-th tag of a kind in the
 -- conversation is its n-th medium: `more` is null if there is at most one of each kind. A conversation with more tags than
--- media has no row; where nothing stands for a mark it is no JSON, and null.
+-- media has no row; one in which nothing stands for a mark is null.
 CREATE OR REPLACE MACRO json_text(t) AS coalesce(to_json(t)::VARCHAR, 'null');
 CREATE OR REPLACE MACRO chat_message(role, content) AS '{"role":' || json_text(role) || ',"content":' || content || '}';
 CREATE OR REPLACE MACRO text_parts(t) AS '[{"type":"text","text":' || json_text(t) || '}]';
