@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -84,10 +85,12 @@ def finding_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few:
         missing.wait()
         yield missing
         return
+    ended = threading.Event()
     with connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         try:
-            yield MissingMedia(connection, pool.submit(_missing_of_many, root, cursor).result)
+            yield MissingMedia(connection, pool.submit(_missing_of_many, root, cursor, ended).result)
         except BaseException:
+            ended.set()
             cursor.interrupt()
             raise
 
@@ -107,7 +110,8 @@ def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[st
     return missing
 
 
-def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection, ended: threading.Event) -> list[str]:
+    """The missing paths; none as soon as nobody waits for them any more."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE named_media AS
         SELECT path, {_FOLDER} AS folder FROM ({_PATHS}) WHERE path IS NOT NULL""")
@@ -119,6 +123,8 @@ def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection) -> list[s
         for path in _files(root, folder):
             found.append(path)
             if len(found) >= _BLOCK:
+                if ended.is_set():
+                    return []
                 _add(connection, found)
                 found = []
     _add(connection, [*found, *_existing(root, connection, small)])
