@@ -167,8 +167,9 @@ def make_version(
             sql += composed.sql
         else:
             rows, composed = make(scratch), None
-            if not missing.known and missing.wait():
-                rows = make(scratch)
+            if not missing.known:
+                missing.wait()
+                rows = make(scratch) if missing.some else rows
     choose_rows(connection, request)
     finished.mkdir()
     rows = extract_rows(connection, request, rows, finished)

@@ -24,6 +24,7 @@ from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, NOT_UPPER, WITH_LOSS, los
 if TYPE_CHECKING:
     import duckdb
 
+_KINDS = ("audio", "video", "image")
 _SOUND = "CASE WHEN audio.path IS NOT NULL THEN 'apart' WHEN video.has_audio THEN 'inside' ELSE 'none' END"
 """Where the sound of a sample's video is."""
 
@@ -92,7 +93,7 @@ def place_media(
 ) -> str:
     """The SELECT of `samples_with_paths` over `parts`; creates the macros that it calls.
 
-    The tables `derived` (of `media/plan.py`) and `missing` (path) must exist; they may be empty.
+    The tables `derived` (of `media/plan.py`) and `missing` (path, sha256) must exist; they may be empty.
 
     Args:
         changed: Whether sound was changed: rows then say what they sound like now.
@@ -301,15 +302,20 @@ def _final(path: str, media_root: str) -> str:
 
 
 def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
-    row = first_row(connection, "SELECT count(*) FROM missing")
-    if row is None or not row[0]:
-        return "false"
-    missing = "(SELECT path FROM missing)"
-    return (
-        f"coalesce(c.audio.path IN {missing}, false) OR coalesce(c.video.path IN {missing}, false) OR "
-        f"coalesce(c.image.path IN {missing}, false) OR "
-        "coalesce(list_has_any([m.path FOR m IN c.more_media], (SELECT list(path) FROM missing)), false)"
+    """SQL for whether a sample names a file that is missing, or that is not its own any more."""
+    paths, files = first_row(connection, "SELECT count(*) FILTER (sha256 IS NULL), count(sha256) FROM missing") or (
+        0,
+        0,
     )
+    lost = [("{0}.path", "path", "sha256 IS NULL")] if paths else []
+    lost += [("{0}.sha256 || {0}.path", "sha256 || path", "sha256 IS NOT NULL")] if files else []
+    tests = []
+    for named, key, which in lost:
+        found = f"FROM missing WHERE {which}"
+        tests += [f"coalesce({named.format(f'c.{kind}')} IN (SELECT {key} {found}), false)" for kind in _KINDS]
+        more = f"[{named.format('m')} FOR m IN c.more_media]"
+        tests.append(f"coalesce(list_has_any({more}, (SELECT list({key}) {found})), false)")
+    return " OR ".join(tests) or "false"
 
 
 def describe(selection: ExportFilter) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _database(options: ViewOptions) -> tuple[duckdb.DuckDBPyConnection, dict[str
 def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)")
     connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
-    connection.execute("CREATE TABLE missing (path VARCHAR)")
+    connection.execute("CREATE TABLE missing (path VARCHAR, sha256 VARCHAR)")
     connection.register("nothing_derived", DERIVED.empty_table())
     connection.execute("CREATE TABLE derived AS FROM nothing_derived")
 

@@ -45,30 +45,38 @@ _PATHS = """
     FROM chosen WHERE NOT filtered"""
 
 
+Lost = tuple[str, str | None]
+"""A path that is lost to all samples, or to those alone whose file had this SHA-256."""
+
+
 class MissingMedia:
-    """The table `missing` (path) of the media paths in `chosen` that are not files.
+    """The table `missing` (path, sha256) of the media paths in `chosen` that are not files, or not those of the samples
+    with this SHA-256.
 
     Attributes:
         known: Whether it was waited for; until then the table is empty.
+        some: Whether it has a row.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, search: Callable[[], list[str]]) -> None:
-        connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR)")
-        self.known = False
+    def __init__(self, connection: duckdb.DuckDBPyConnection, search: Callable[[], list[Lost]]) -> None:
+        connection.execute("CREATE OR REPLACE TABLE missing (path VARCHAR, sha256 VARCHAR)")
+        self.known = self.some = False
         self._connection, self._search = connection, search
         self._paths: set[str] = set()
 
     def wait(self) -> set[str]:
-        """Wait until the table is filled; return the paths."""
+        """Wait until the table is filled; return the paths that are lost to all samples."""
         if not self.known:
-            self._paths = set(self._search())
-            if self._paths:
+            found = sorted(set(self._search()), key=lambda each: (each[0], each[1] or ""))
+            self._paths = {path for path, sha256 in found if sha256 is None}
+            self.known, self.some = True, bool(found)
+            if found:
                 from ....shards.store.rows_to_arrow import texts_table
 
-                self._connection.register("missing_arrow", texts_table(path=sorted(self._paths)))
-                self._connection.execute("INSERT INTO missing SELECT path FROM missing_arrow")
+                paths, hashes = zip(*found, strict=True)
+                self._connection.register("missing_arrow", texts_table(path=paths, sha256=hashes))
+                self._connection.execute("INSERT INTO missing SELECT path, sha256 FROM missing_arrow")
                 self._connection.unregister("missing_arrow")
-            self.known = True
         return self._paths
 
 
@@ -95,7 +103,7 @@ def finding_missing(store: Store, connection: duckdb.DuckDBPyConnection, *, few:
             raise
 
 
-def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[Lost]:
     by_folder: dict[str, list[str]] = {}
     for (path,) in connection.execute(f"SELECT DISTINCT path FROM ({_PATHS}) WHERE path IS NOT NULL").fetchall():
         by_folder.setdefault(path[: path.rfind("/") + 1], []).append(path)
@@ -105,13 +113,14 @@ def _missing_of_few(root: str, connection: duckdb.DuckDBPyConnection) -> list[st
             missing += set(paths).difference(_files(root, folder))
         else:
             missing += [path for path in paths if not os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (as below)
+    lost: list[Lost] = [(path, None) for path in missing]
     if any(folder.startswith("/") for folder in by_folder):
-        missing += _changed_links(connection)
-    return missing
+        lost += _changed_links(connection)
+    return lost
 
 
-def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection, ended: threading.Event) -> list[str]:
-    """The missing paths; none as soon as nobody waits for them any more."""
+def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection, ended: threading.Event) -> list[Lost]:
+    """What is missing; nothing as soon as nobody waits for them any more."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE named_media AS
         SELECT path, {_FOLDER} AS folder FROM ({_PATHS}) WHERE path IS NOT NULL""")
@@ -129,10 +138,10 @@ def _missing_of_many(root: str, connection: duckdb.DuckDBPyConnection, ended: th
                 found = []
     _add(connection, [*found, *_existing(root, connection, small)])
     rows = connection.execute("SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path)").fetchall()
-    missing = [str(path) for (path,) in rows]
+    lost: list[Lost] = [(str(path), None) for (path,) in rows]
     if any(str(folder).startswith("/") for folder, _ in folders):
-        missing += _changed_links(connection)
-    return missing
+        lost += _changed_links(connection)
+    return lost
 
 
 _LINKED = " UNION ALL ".join(
@@ -144,25 +153,27 @@ _LINKED = " UNION ALL ".join(
 )  # fmt: skip
 
 
-def _changed_links(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The linked files that are others than those that were imported, of any sample that names them."""
+def _changed_links(connection: duckdb.DuckDBPyConnection) -> list[Lost]:
+    """The linked files that are others than those that were imported: where samples of one path had several files, only
+    those whose file it is no more."""
     found = connection.execute(f"""
         WITH linked_of AS (SELECT audio, video, image, more_media, pulled_at FROM chosen WHERE NOT filtered)
         SELECT path, sha256, max(size), epoch(min(pulled_at)) FROM ({_LINKED})
         WHERE starts_with(path, '/') AND sha256 IS NOT NULL GROUP BY path, sha256 ORDER BY path""")
     rows = itertools.chain.from_iterable(iter(lambda: found.fetchmany(_BLOCK), []))
-    changed: list[str] = []
+    changed: list[Lost] = []
     read = 0
     for path, imported in itertools.groupby(rows, key=itemgetter(0)):
         link = _Link(str(path))
-        if not any(link.is_still(*row[1:]) for row in imported):
-            changed.append(link.path)
+        is_still = {str(sha256): link.is_still(str(sha256), *other) for _, sha256, *other in imported}
+        stale = [sha256 for sha256, still in is_still.items() if not still]
+        changed += [(link.path, None)] if len(stale) == len(is_still) else [(link.path, sha256) for sha256 in stale]
         read += link.digest is not None
         if read == _MANY_READ and link.digest is not None:
             log.warning("many linked files were touched since their import: each is read again, which takes long")
     if changed:
         log.warning(
-            "%d linked files are others than those that were imported, the first is %s", len(changed), changed[0]
+            "%d linked files are others than those that were imported, the first is %s", len(changed), changed[0][0]
         )
     return changed
 

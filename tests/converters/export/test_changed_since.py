@@ -139,3 +139,20 @@ def test_a_linked_file_that_is_another_one_now_has_no_row(tmp_path: Path, monkey
         assert result.counts == {"written": 2, "missing_media": 3}
     first.write_bytes(kept)
     assert triptych.export("unified", store=store, name="whole").counts == {"written": 4, "missing_media": 1}
+
+
+def test_of_two_files_that_one_linked_path_had_the_sample_of_the_first_has_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = imported.speech_rows(tmp_path / "in", 3)
+    shared, other = Path(given[0]["audio"]), Path(given[1]["audio"])
+    store = imported.bring_in(tmp_path / "store", "speech", given[:1], tmp_path, link=True)
+    shared.write_bytes(other.read_bytes())
+    again = [{**given[0], "id": "again"}, {**given[0], "id": "span", "start_s": 0.02, "end_s": 0.08}, given[2]]
+    imported.bring_in(store, "speech", again, tmp_path, link=True)
+    for few in (10, 0):
+        monkeypatch.setattr(identity, "_FEW_ROWS", few)
+        result = triptych.export("unified", store=store, name=f"few-{few}")
+        assert result.counts == {"written": 3, "missing_media": 1}
+        written = {row["id"] for row in imported.read_lines(result.version.path / "data.jsonl")}
+        assert written == {f"speech/train/{name}" for name in ("again", "span", given[2]["id"])}
