@@ -46,7 +46,7 @@ def demo(
     pulled = {name: api.pull(name, store=place, samples=samples) for name in DATASETS}
     if not json:
         for name, result in pulled.items():
-            output.say(f"pull      {name}: {result.stored} samples")
+            output.say(f"pull      {name}: {output.counted(result.stored, 'sample')}")
     validated = api.validate(store=place)
     if not json:
         for found in validated:
@@ -58,7 +58,7 @@ def demo(
     ]
     if not json:
         for export in exports:
-            output.say(f"export    {export.version.reference}: {export.counts['written']} rows")
+            output.say(f"export    {export.version.reference}: {output.counted(export.counts['written'], 'row')}")
     rows = api.query(SQL, store=place)
     document: dict[str, Any] = {
         "store": place,

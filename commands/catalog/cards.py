@@ -129,7 +129,7 @@ def _show(found: ShownCard, mirror: str | None, cards: Sequence[Path]) -> None:
         "layout": card.layout,
         "homepage": card.homepage,
         "citation": card.citation,
-        "stored": f"{stored:,} samples",
+        "stored": output.counted(stored, "sample"),
         "alive": _alive_text(found.alive),
     }
     for key, value in facts.items():

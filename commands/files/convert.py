@@ -77,7 +77,8 @@ def _show(ins: list[Path], result: ConvertResult) -> None:
     place = ", ".join(str(path) for path in result.out) or "nothing written"
     source = ins[0] if len(ins) == 1 else f"{len(ins)} files"
     output.say(
-        f"{place}: {result.written:,} rows{what} from {result.read:,} of {source}" + (f": {dropped}" if dropped else "")
+        f"{place}: {output.counted(result.written, 'row')}{what} from {result.read:,} of {source}"
+        + (f": {dropped}" if dropped else "")
     )
     if result.warnings:
         output.say("  warnings: " + ", ".join(f"{count:,} {code}" for code, count in sorted(result.warnings.items())))

@@ -75,7 +75,7 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
-    rows = f"{made:,} rows" if made == written else f"{made:,} rows of {written:,} samples"
+    rows = output.counted(made, "row") + ("" if made == written else f" of {output.counted(written, 'sample')}")
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {rows}{others}")

@@ -125,7 +125,7 @@ def verify(
 
     def show_problems() -> None:
         for reference, problems in found.items():
-            state = f"{len(problems)} problems" if problems else _state(reference, store)
+            state = output.counted(len(problems), "problem") if problems else _state(reference, store)
             output.say(f"{reference}: {state}")
             for problem in problems[:20]:
                 output.say(f"  {problem}")
@@ -200,7 +200,8 @@ def _show_difference(first: Version, second: Version, found: Difference) -> None
         f"{len(found.changed):,} changed"
     )
     if found.fields:
-        output.say(f"changed fields: {', '.join(f'{name} ({count:,} rows)' for name, count in found.fields.items())}")
+        changed = (f"{name} ({output.counted(count, 'row')})" for name, count in found.fields.items())
+        output.say(f"changed fields: {', '.join(changed)}")
     for mark, ids in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for identity in ids[:SHOWN_ROWS]:
             output.say(f"  {mark} {identity}")
@@ -256,7 +257,8 @@ def pack(
     manifest = exports.pack(reference, to, media_root=media_root, store=store)
     media = manifest["media"]
     document = {"to": to, "media": media, "rows": manifest["rows"]}
-    summary = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"
+    rows, files = output.counted(manifest["rows"], "row"), output.counted(media["files"], "media file")
+    summary = f"{to}: {rows}, {files}, {output.size(media['bytes'])}"
     output.emit(document, as_json=json, show=lambda: output.say(summary))
 
 
@@ -271,7 +273,7 @@ def rebuild(reference: ReferenceArgument, store: StoreOption = None, json: JsonO
             for each in result.differs:
                 output.say(f"  {result.version.path / each}")
         put = f"put back {', '.join(result.restored)}" if result.restored else "nothing was missing or damaged"
-        output.say(f"{name}: {len(result.same)} files made again byte for byte; {put}")
+        output.say(f"{name}: {output.counted(len(result.same), 'file')} made again byte for byte; {put}")
 
     document = {"export": result.version.reference, "same": result.same, "restored": result.restored,
                 "differs": result.differs}  # fmt: skip
@@ -300,7 +302,7 @@ def gc(
             output.say(f"{reference}: {output.size(size)} {verb}")
         for reference, reason in found.kept.items():
             output.say(f"{reference}: kept: {reason}")
-        output.say(f"{len(found.versions)} versions, {output.size(found.bytes)} {verb}")
+        output.say(f"{output.counted(len(found.versions), 'version')}, {output.size(found.bytes)} {verb}")
 
     output.emit({"versions": found.versions, "bytes": found.bytes, "kept": found.kept}, as_json=json,
                 show=show_collected)  # fmt: skip
@@ -316,5 +318,7 @@ def push(
 ) -> None:
     """Push a version to a dataset repository of the Hugging Face hub, in one commit that replaces what is there."""
     pushed = exports.push(reference, repo, media=media, public=public, store=store)
-    summary = f"{pushed.repo}: {pushed.files:,} files pushed, {pushed.media:,} of them media\n  {pushed.url}"
+    summary = (
+        f"{pushed.repo}: {output.counted(pushed.files, 'file')} pushed, {pushed.media:,} of them media\n  {pushed.url}"
+    )
     output.emit(pushed, as_json=json, show=lambda: output.say(summary))

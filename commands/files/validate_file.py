@@ -60,7 +60,8 @@ def _show_summary(file: Path, summary: Summary) -> None:
         return
     task = f" {summary.task}" if summary.task else ""
     output.say(
-        f"{file}: {summary.rows:,} rows of {summary.format}{task}, "
-        f"{summary.errors:,} errors in {summary.rows_with_errors:,} rows, {summary.warnings:,} warnings"
-        + (f"; {len(summary.changes):,} rows mended" if summary.changes else "")
+        f"{file}: {output.counted(summary.rows, 'row')} of {summary.format}{task}, "
+        f"{output.counted(summary.errors, 'error')} in {output.counted(summary.rows_with_errors, 'row')}, "
+        f"{output.counted(summary.warnings, 'warning')}"
+        + (f"; {output.counted(len(summary.changes), 'row')} mended" if summary.changes else "")
     )

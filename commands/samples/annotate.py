@@ -41,7 +41,9 @@ def annotate(
         raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
     count = annotate_store(from_file or str(id), key, value, store=store, producer=producer, clear=clear)
     done = "cleared" if clear else "written"
-    output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{count:,} annotations {done}"))
+    output.emit(
+        {"annotations": count}, as_json=json, show=lambda: output.say(f"{output.counted(count, 'annotation')} {done}")
+    )
 
 
 def explain(

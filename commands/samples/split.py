@@ -53,7 +53,7 @@ def _show_result(result: SplitResult) -> None:
         for name, facts in result.splits.items()
     ]  # fmt: skip
     output.table(["split", "groups", "samples", "hours", "asked", "reached"], rows)
-    output.say(f"{result.assigned:,} samples assigned, {result.unchanged:,} unchanged")
+    output.say(f"{output.counted(result.assigned, 'sample')} assigned, {result.unchanged:,} unchanged")
     for note in result.notes:
         output.say(f"  - {note}")
     output.say(f"certificate: {result.certificate}")
@@ -79,10 +79,8 @@ def _show_checks(found: list[SplitCheck]) -> None:
         output.say("no sample has a split that `triptych split` assigned")
     for each in found:
         state = "ok" if each.holds else f"{each.broken_groups:,} groups are in two splits"
-        output.say(
-            f"{each.kind}: {state}; {each.samples:,} samples in {each.groups:,} groups by {each.by} "
-            f"of {', '.join(each.datasets)}"
-        )
+        samples, groups = output.counted(each.samples, "sample"), output.counted(each.groups, "group")
+        output.say(f"{each.kind}: {state}; {samples} in {groups} by {each.by} of {', '.join(each.datasets)}")
         if not each.holds:
             output.say(f"  {each.broken_samples:,} samples, the first are {', '.join(each.first)}")
         if each.unassigned:

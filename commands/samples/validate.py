@@ -59,7 +59,8 @@ def validate(
         output.note(f"report: {written.page}")
         for item in written.suite.expectations:
             if not item.passed:
-                output.note(f"the whole table: not true that {item.name} ({item.level}): {item.offending_rows:,} rows")
+                rows = output.counted(item.offending_rows, "row")
+                output.note(f"the whole table: not true that {item.name} ({item.level}): {rows}")
         found = found or not written.suite.passed
     output.emit(results, as_json=json, show=lambda: _show_validation(results))
     if found:

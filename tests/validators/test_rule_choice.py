@@ -58,7 +58,7 @@ def test_the_report_and_the_command_say_the_same(tmp_path: Path) -> None:
     assert done.returncode == 1 and "panel_mismatch" in done.stdout
     page = (tmp_path / "report/index.html").read_text()
     assert '<tr class="reject"><th scope=row>the panel fits the modality' in page and "panel_mismatch" in page
-    assert "not true that the panel fits the modality (reject): 1 rows" in done.stderr
+    assert "not true that the panel fits the modality (reject): 1 row" in done.stderr
     assert "every sample names its license (warn)" in done.stderr
     with pytest.raises(triptych.ProblemsFound):
         triptych.export("unified", store=place)

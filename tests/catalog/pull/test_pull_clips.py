@@ -314,7 +314,7 @@ def test_a_person_is_told_what_became_of_the_clips_and_what_can_be_done(talks: T
     shown = cli("catalog", "show", "talks", "--cards", talks.cards, "--store", root)
     assert "alive      33.3% of 3 clips with a known outcome; 1 dead, 1 private" in shown.stdout
     reached = talks.type(root, "--samples", "1")
-    assert (reached.code, reached.stdout) == (0, "talks: 1 samples stored already; nothing to fetch\n")
+    assert (reached.code, reached.stdout) == (0, "talks: 1 sample stored already; nothing to fetch\n")
 
 
 def test_a_wall_ends_the_command_as_a_failure_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:

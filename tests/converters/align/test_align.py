@@ -181,7 +181,7 @@ def test_samples_are_aligned_once_and_again_where_they_changed(place: Path, shor
 
 def test_the_command_counts_says_why_and_exits_1(place: Path) -> None:
     done = cli("align", "mine", "--store", place, "--samples", "1")
-    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "mine: 0 aligned of 1 samples: 1 undecodable")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "mine: 0 aligned of 1 sample: 1 undecodable")
     assert "stage = 'align'" in done.stdout
     done = cli("align", "--store", place, "--samples", "2", "--json")
     [result] = json.loads(done.stdout)

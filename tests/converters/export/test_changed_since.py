@@ -107,7 +107,7 @@ def test_clearing_an_annotation_brings_back_the_corpus_s_value(store: Path) -> N
     triptych.annotate(FIRST, "text", "again", store=store)
     assert one(store, f"select text from samples where id = '{FIRST}'") == "again"
     done = cli("annotate", FIRST, "text", "--clear", "--store", store)
-    assert (done.returncode, done.stdout) == (0, "1 annotations cleared\n")
+    assert (done.returncode, done.stdout) == (0, "1 annotation cleared\n")
     assert "cleared text" in cli("explain", FIRST, "--store", store).stdout
 
 

@@ -163,7 +163,7 @@ def test_a_truncated_shard_is_damaged_and_what_came_before_is_stored(
 def test_the_command_reads_shards_and_samples_of_text_alone(tmp_path: Path, store_path: Path) -> None:
     path = shard(tmp_path / "s.tar.gz", [("q.json", b'{"question": "2+2?", "answer": "4"}')])
     done = cli("import", "webdataset", path, "--name", "mine", "--set", "modality=text", "--store", store_path)
-    assert (done.returncode, done.stdout) == (0, "mine: 1 stored of 1 rows\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "mine: 1 stored of 1 row\n"), done.stderr
     assert rows(store_path, "question, answer, modality") == [
         {"question": "2+2?", "answer": "4", "modality": "text"}
     ]  # fmt: skip
