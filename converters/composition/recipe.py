@@ -61,6 +61,13 @@ class Recipe:
     given: dict[str, Any] = field(default_factory=dict)
     lines: Lines = field(default_factory=dict)
 
+    def names(self, view: str | os.PathLike[str]) -> bool:
+        """Whether the recipe is one of this view: of that name, or of the file, which a recipe names from its folder."""
+        if not self.view.endswith(".sql"):
+            return self.view == str(view)
+        places = (Path(view), self.path.parent / view)
+        return any(place.resolve() == Path(self.view).resolve() for place in places)
+
     def options(self) -> ExportOptions:
         return ExportOptions.of(**self.given)
 
@@ -196,7 +203,7 @@ def resolve(
             raise UsageError("export needs a view.", hint="triptych export unified, or --recipe FILE")
         return view, options
     recipe = read_recipe(options.recipe)
-    if view is not None and str(view) not in (recipe.view, str(recipe.path.parent / view)):
+    if view is not None and not recipe.names(view):
         line = recipe.lines.get(("view",), 1)
         raise UsageError(f"The view {str(view)!r} contradicts {recipe.path}:{line}: view: {recipe.view}.")
     stated = recipe.options()

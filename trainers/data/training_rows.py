@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 _BLOCK = 16 * 1024 * 1024
 _CONVERSATIONS = "triptych export msswift --task sft; or conversation, messages --style trl --task sft, cot, preference"
+_LABELLED = ("rows have labels of single answers", "triptych export msswift --task dpo")
 _WITHOUT_ANSWER = {
     "solution": (
         "rows end with the question: rewards score what a model answers",
         "triptych export msswift --task sft",
     ),
-    "label": ("rows have labels of single answers", "triptych export msswift --task dpo"),
+    "label": _LABELLED,
+    "kto_tag": _LABELLED,
 }
 """Columns of rows that look like conversations and are for other trainers."""
 

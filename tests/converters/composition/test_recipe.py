@@ -9,7 +9,8 @@ import pytest
 import triptych
 from support import imported
 from support.stores import cli
-from triptych.converters.composition.recipe import read_recipe
+from triptych.converters.composition.recipe import read_recipe, resolve
+from triptych.converters.export.options import ExportOptions
 from triptych.errors import UsageError
 
 DATASETS = ("a", "b", "c", "d", "e")
@@ -90,6 +91,22 @@ def test_options_are_added_but_may_not_contradict(store: Path, tmp_path: Path) -
             triptych.export(recipe=recipe, store=store, **options)
     with pytest.raises(UsageError, match="needs a view"):
         triptych.export(store=store)
+
+
+def test_a_recipe_is_one_of_its_view_from_whatever_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    (folder / "built_in.yaml").write_text("view: msswift\ntask: sft\n")
+    (folder / "own.yaml").write_text("view: mine.sql\n")
+    for place, before in ((folder, Path()), (tmp_path, Path("recipes"))):
+        monkeypatch.chdir(place)
+        built_in, own = (ExportOptions(recipe=before / name) for name in ("built_in.yaml", "own.yaml"))
+        assert resolve("msswift", built_in)[0] == "msswift"
+        for same in ("mine.sql", before / "mine.sql", folder / "mine.sql"):
+            assert resolve(same, own)[0] == str(before / "mine.sql")
+        for view, options in (("hf", built_in), ("hf", own), (tmp_path / "mine.sql", own), ("other.sql", own)):
+            with pytest.raises(UsageError, match="contradicts"):
+                resolve(view, options)
 
 
 @pytest.mark.parametrize(

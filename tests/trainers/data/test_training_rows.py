@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from support.imported import bring_in, noise, sound, video
+from triptych.converters.views import get_view
+from triptych.converters.views.statement import columns_of
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.exports.versions import Version
 from triptych.shards.media.integrity import LinkedSums, check_as_stored
 from triptych.shards.media.streams import MediaError
 from triptych.shards.store.store import Store
-from triptych.trainers.data.training_rows import TrainingRows, trainer_of
+from triptych.trainers.data.training_rows import TrainingRows, _check_form, trainer_of
 from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Turn, Video
 from triptych.trainers.inference.sources import export
 
@@ -108,6 +110,16 @@ def test_a_sound_that_was_replaced_after_it_was_published_is_refused(published: 
             TrainingRows.open("msswift-sft", store=published, allow_held_out=True)
     finally:
         (tmp_path / path.name).replace(path)
+
+
+@pytest.mark.parametrize(("view", "style"), [("msswift", None), ("llamafactory", "kto"), ("messages", "trl")])
+def test_labelled_answers_are_not_trained_as_if_all_were_good(tmp_path: Path, view: str, style: str | None) -> None:
+    names = columns_of(get_view(view, style), "kto")
+    pq.write_table(pa.table({name: ["x"] for name in names}), tmp_path / "data.parquet")
+    version = Version("rows", "v1", tmp_path, {"view": view})
+    assert trainer_of(version) is None
+    with pytest.raises(UsageError, match="rows have labels of single answers"):
+        _check_form(version, names, is_read=True)
 
 
 @pytest.mark.parametrize(
