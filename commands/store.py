@@ -144,6 +144,10 @@ def _show_removal(removal: Removal, *, dry_run: bool, purge: bool) -> None:
     fate = f": its data {'would be' if dry_run else 'was'} deleted" if purge else ""
     for reference, count in removal.exports.items():
         output.say(f"  {reference} contains {count:,} of them{fate}")
+    for reference in removal.collected:
+        output.say(
+            f"  {reference} has no rows (exports gc), and {'could' if dry_run else 'can'} no longer be made again"
+        )
     for folder, references in removal.trainings.items():
         output.say(f"  trained on {', '.join(references)}: {folder}")
     for what, count in removal.purged.items():

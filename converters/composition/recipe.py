@@ -62,7 +62,7 @@ class Recipe:
     lines: Lines = field(default_factory=dict)
 
     def names(self, view: str | os.PathLike[str]) -> bool:
-        """Whether the recipe is one of this view: of that name, or of the file, which a recipe names from its folder."""
+        """Whether the recipe is one of this view: of that name, or of that file, which it names from its folder."""
         if not self.view.endswith(".sql"):
             return self.view == str(view)
         places = (Path(view), self.path.parent / view)

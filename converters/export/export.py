@@ -86,6 +86,8 @@ def export(view: str | os.PathLike[str] | None, *, store: Store, options: Export
             version, account = made
             log.info("export %s: an equal request published %s", request.name, version.reference)
             result = result_of(version, account, request, reused=True)
+    if result.reused and options.note not in (None, result.version.manifest.get("note")):
+        result.warnings.append(f"{result.version.reference} was published before and stays as it is, without this note")
     if options.verify:
         _verify(store, result, options)
     return result

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from ...shards.exports import versions as exports
 from ...shards.exports.collection import collect, left
+from ...shards.query import connect
 from ...shards.store.lock import locked
+from ...shards.store.sql import first_row, quote
 from ...shards.store.store import Store
-from .rebuild import obstacle
+from .rebuild import REMOVED, obstacle
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ def collect_versions(
         exports.find(store, name)
         with locked(store.root / "exports" / name / ".lock", purpose=f"collect {name}"):
             for version in _old(store, name, keep, limit):
-                if (reason := obstacle(store, version)) is not None:
+                if (reason := obstacle(store, version) or _removed(store, version)) is not None:
                     result.kept[version.reference] = reason
                     continue
                 result.versions[version.reference] = _size(version)
@@ -60,6 +62,19 @@ def collect_versions(
                     for copy in copies:
                         shutil.rmtree(copy.path)
     return result
+
+
+def _removed(store: Store, version: exports.Version) -> str | None:
+    """Why the rows of a version would not all come back though they can be made: samples of theirs were removed."""
+    parquet = version.path / "data.parquet"
+    if not parquet.is_file():
+        return None
+    with connect(store, named_in="samples") as connection:
+        sample = exports.sample_column(connection, parquet)
+        rows = f"read_parquet({quote(str(parquet))})"
+        row = first_row(connection, f"SELECT count(*), min(r.{sample}) FROM {rows} r "
+                                    f"ANTI JOIN samples s ON s.id = r.{sample}")  # fmt: skip
+    return REMOVED.format(*row) if row and row[0] else None
 
 
 def _old(store: Store, name: str, keep: int, limit: datetime) -> Iterator[exports.Version]:

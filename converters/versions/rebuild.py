@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+REMOVED = "{:,} of its rows are of samples that were removed since, the first is {}"
+"""Why a version is not made again: a rebuild must not undo a withdrawal."""
+
+
 @dataclass(slots=True)
 class Rebuilt:
     """What became of the files of a version.
@@ -158,7 +162,6 @@ def _refuse_removed(
     )
     if row and row[0]:
         raise UsageError(
-            f"{version.reference} cannot be made again: {row[0]:,} of its rows are of samples that were removed since, "
-            f"the first is {row[1]}.",
+            f"{version.reference} cannot be made again: {REMOVED.format(*row)}.",
             hint="export again, without them; or bring them back: triptych store restore",
         )

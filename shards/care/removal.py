@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ...errors import TriptychError, UsageError, did_you_mean
 from ..events import Run, event_row, new_run_id
+from ..exports import versions as exports
 from ..query import rows_of
 from ..store.commits import until_committed
 from ..store.sql import quote
@@ -46,6 +47,7 @@ class Removal:
         earlier: Samples withdrawn before that are purged now, by dataset.
         exports: Versions that contain any of them; a purge deletes their data.
         trainings: Folders of runs of training that used those versions, each with the versions.
+        collected: Versions whose rows were collected: after a purge they can no longer be made again.
         purged: What a purge deleted: files, and bytes of media and of unfinished downloads.
         forgotten: Tombstones taken away, by dataset.
     """
@@ -57,6 +59,7 @@ class Removal:
     earlier: dict[str, int] = field(default_factory=dict)
     forgotten: dict[str, int] = field(default_factory=dict)
     trainings: dict[str, list[str]] = field(default_factory=dict)
+    collected: list[str] = field(default_factory=list)
 
 
 def remove(
@@ -85,6 +88,7 @@ def remove(
     if dry_run:
         planned = _planned(_choose(store, dataset, where, purge=purge, forget=forget), forget=forget)
         planned.trainings = trainings_of(store, planned.exports)
+        planned.collected = _collected(store) if purge else []
         return planned
     with journal.one_at_a_time(store):
         finished = [(intent.asked, _carry_out(store, intent)) for intent in journal.pending(store)]
@@ -146,6 +150,12 @@ def _planned(selection: Selection, *, forget: bool) -> Removal:
     return Removal(samples, selection.exports, earlier=earlier, forgotten=earlier if forget else {})
 
 
+def _collected(store: Store) -> list[str]:
+    """The versions without rows, which would be made again from tables of their time; a purge deletes those."""
+    found = exports.all_versions(store)
+    return [each.reference for each in found if each.manifest.get("collected") and not each.manifest.get("withdrawn")]
+
+
 def _known_datasets(store: Store) -> list[str]:
     """Return the datasets that have samples, or had some that were removed."""
     return sorted({*store.datasets(), *datasets_with_tombstones(store)})
@@ -170,7 +180,8 @@ def _carry_out(store: Store, intent: Intent, *, patience_s: float | None = None)
     earlier = {name: len(ids) for name, ids in intent.earlier.items()}
     removal = Removal(intent.counts, dict(intent.exports), dict(intent.purged), earlier=earlier,
                       forgotten=earlier if intent.forget else {},
-                      trainings=trainings_of(store, intent.exports))  # fmt: skip
+                      trainings=trainings_of(store, intent.exports),
+                      collected=_collected(store) if intent.purge else [])  # fmt: skip
     removal.receipt = _write_receipt(store, intent, removal)
     journal.drop(store, intent)
     store.refresh()
@@ -248,6 +259,7 @@ def _write_receipt(store: Store, intent: Intent, removal: Removal) -> Path:
         "earlier": removal.earlier,
         "exports": removal.exports,
         "trainings": removal.trainings,
+        "collected": removal.collected,
         "purged": removal.purged,
         "at": datetime.now(UTC).isoformat(),
     }

@@ -132,6 +132,27 @@ def test_a_version_that_cannot_be_made_again_stays(store: Path, tmp_path: Path) 
     assert version.data.is_file()
 
 
+def test_a_version_with_rows_of_removed_samples_stays_and_a_purge_names_those_it_ends(
+    store: Path, tmp_path: Path
+) -> None:
+    version = triptych.export("unified", store=store).version
+    grow(store, tmp_path)
+    triptych.export("unified", store=store)
+    where = "id = 'talks/train/utt001'"
+    triptych.store.remove(where=where, store=store)
+    collected = triptych.exports.gc(older_than_days=0, store=store)
+    assert not collected.versions and version.data.is_file()
+    assert "1 of its rows are of samples that were removed since" in collected.kept["unified@v1"]
+    triptych.store.restore("talks", store=store)
+    assert triptych.exports.gc(older_than_days=0, store=store).versions.keys() == {"unified@v1"}
+    for dry_run, said in ((True, "could no longer be made again"), (False, "can no longer be made again")):
+        options = ["--dry-run"] if dry_run else []
+        done = cli("store", "remove", "--where", where, "--purge", *options, "--store", store)
+        assert f"unified@v1 has no rows (exports gc), and {said}" in done.stdout
+    with pytest.raises(UsageError, match="unified@v1 cannot be made again"):
+        triptych.exports.rebuild("unified@v1", store=store)
+
+
 def test_an_equal_export_brings_a_collected_last_version_back(store: Path) -> None:
     version = triptych.export("unified", store=store).version
     before = bytes_of(version)

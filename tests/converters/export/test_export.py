@@ -73,6 +73,8 @@ def test_a_version_is_data_twice_a_manifest_and_a_notice(speech: Path) -> None:
         content = (result.version.path / name).read_bytes()
         assert entry == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     assert "speech: unknown (8 rows)" in (result.version.path / "NOTICE").read_text()
+    again = [export(speech, split="train", note=note) for note in ("for the first run", "for another")]
+    assert [any("without this note" in each for each in made.warnings) for made in again] == [False, True]
 
 
 def test_the_notice_names_every_licence(tmp_path: Path) -> None:
