@@ -7,7 +7,8 @@ A group keeps its place if it has
 
     the corpus's own validation or test samples, or samples that were assigned by hand: --override-splits says otherwise
     samples outside of what is split: they stay where they are
-    samples that an earlier split of the same kind has placed
+    samples that an earlier split of the same kind has placed, and validation or test samples of one of another kind,
+    unless --override-splits says otherwise
 
 and where these differ, the most held-out place counts: test, then validation, then any other.
 """
@@ -116,7 +117,9 @@ def _create_asked(
                CASE WHEN {keeps_own} AND NOT {by_split} THEN a.value END AS by_hand,
                CASE WHEN {keeps_own} AND coalesce({by_split}, true) AND own_role IN ('validation', 'test')
                     THEN own_role END AS own,
-               CASE WHEN a.producer = {quote(kind.producer)} THEN a.value END AS earlier
+               CASE WHEN a.producer = {quote(kind.producer)}
+                      OR ({keeps_own} AND {by_split} AND {role_sql({}, split="a.value")} IN ('validation', 'test'))
+                    THEN a.value END AS earlier
         FROM facts f JOIN grouped g ON g.dataset = f.dataset AND g.id = f.id
         LEFT JOIN ({ASSIGNED}) a ON a.dataset = f.dataset AND a.id = f.id""")
     (count, unknown, known) = first_row(
@@ -255,12 +258,16 @@ def _missed(reached: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _notes(connection: duckdb.DuckDBPyConnection, options: SplitOptions, facts: Mapping[str, Any]) -> list[str]:
     notes = []
-    moved, out, unknown = first_row(connection, """
-        SELECT count(*) FILTER (assigned <> value),
+    held, holds = (
+        f"coalesce({role_sql({}, split=name)} IN ('validation', 'test'), false)" for name in ("assigned", "value")
+    )
+    moved, freed, out, unknown = first_row(connection, f"""
+        SELECT count(*) FILTER (assigned <> value), count(*) FILTER ({held} AND NOT {holds}),
                count(*) FILTER (own_role IN ('validation', 'test') AND value NOT IN ('validation', 'test')),
-               count(*) FILTER (milliseconds IS NULL) FROM new_splits""") or (0, 0, 0)  # fmt: skip
+               count(*) FILTER (milliseconds IS NULL) FROM new_splits""") or (0, 0, 0, 0)  # fmt: skip
     if moved:
-        notes.append(f"{moved:,} samples had another assigned split before")
+        of_these = f", {freed:,} of them one of validation or test" if freed else ""
+        notes.append(f"{moved:,} samples had another assigned split before{of_these}")
     if out and options.override_splits:
         notes.append(f"{out:,} samples of the corpus's own validation or test splits are in other splits now")
     if unknown and options.balance == "hours":

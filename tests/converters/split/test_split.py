@@ -124,6 +124,25 @@ def test_what_is_held_out_moves_only_if_asked(store: Path) -> None:
     assert moved and "1 samples of the corpus's own" in moved[0]
 
 
+def test_what_another_split_has_held_out_moves_only_if_asked(store: Path) -> None:
+    def ids(split: str) -> set[str]:
+        return {row["id"] for row in select(store, f"SELECT id FROM samples WHERE assigned_split {split}")}
+
+    triptych.split("talks", by="speaker", balance="rows", override_splits=True, store=store)
+    held_out = ids("<> 'train'")
+    for seed in range(4):
+        triptych.split("talks", by="speaker", seed=seed, store=store)
+        assert held_out and ids("<> 'train'") >= held_out
+    freed = 0
+    for seed in range(1, 9):
+        before = ids("<> 'train'")
+        notes = triptych.split("talks", by="speaker", seed=seed, override_splits=True, store=store).notes
+        moved = before & ids("= 'train'")
+        assert any(f", {len(moved)} of them one of validation or test" in note for note in notes) == bool(moved)
+        freed += len(moved)
+    assert freed
+
+
 def test_a_split_by_hand_is_kept(store: Path) -> None:
     triptych.annotate([(f"talks/train/utt{n:03d}", "assigned_split", "validation") for n in (3, 15)], store=store)
     triptych.split("talks", by="speaker", store=store)
