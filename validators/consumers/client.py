@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import TriptychError, UsageError
+from .drivers.answers import read_ids
 
 DRIVERS = Path(__file__).parent / "drivers"
 
@@ -96,18 +98,36 @@ class Answers:
 def ask(consumer: Consumer, python: Path, request: Mapping[str, Any]) -> Answers:
     """Have a consumer load a file.
 
+    A row that is loaded alone and ends the consumer's process (`alone`) has crashed it; the rows after it are asked for
+    in another process.
+
     Args:
         request: As in `drivers/answers.py`, without `work`.
 
     Raises:
         TriptychError: The consumer cannot be run there; the message has the end of what it printed.
     """
+    found = Answers("", {})
+    ids = read_ids(Path(request["file"])) if request.get("alone") else []
+    while (why := _read(consumer, python, request, found)) is not None:
+        if len(found.rows) >= len(ids):
+            raise TriptychError(f"{consumer.name} with {python}: {why}")
+        row = ids[len(found.rows)]
+        found.rows[row] = {"id": row, "outcome": "crashed", "stage": "S0", "why": why}
+        found.total += 1
+        if len(found.rows) == len(ids):
+            break
+        request = {**request, "skip": len(found.rows)}
+    return found
+
+
+def _read(consumer: Consumer, python: Path, request: Mapping[str, Any], found: Answers) -> str | None:
+    """Add what a driver says; returns by what signal its process was ended, or None."""
     with tempfile.TemporaryDirectory(prefix="triptych-client-") as work, _driver(consumer, python, work) as process:
         assert process.stdin is not None and process.stdout is not None
         with suppress(BrokenPipeError):  # it ended already; why is told below
             process.stdin.write(json.dumps({**request, "work": work}))
             process.stdin.close()
-        found = Answers("", {})
         ended = False
         for line in process.stdout:
             each = json.loads(line)
@@ -118,12 +138,14 @@ def ask(consumer: Consumer, python: Path, request: Mapping[str, Any]) -> Answers
                 ended = True
             else:
                 found.rows[each["id"]] = each
-        if process.wait() or not ended:
+        if (code := process.wait()) < 0:
+            return f"its process was ended by {signal.strsignal(-code) or -code}"
+        if code or not ended:
             raise TriptychError(
                 f"{consumer.name} could not be run with {python}: {_last_words(Path(work, 'log'))}",
                 hint=f"{consumer.make} makes an environment for it; --client-python names another",
             )
-    return found
+    return None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,9 @@ def test_readers_of_formats_have_every_row_and_its_sound(stored: Path, tmp_path:
     again = verify_file(changed / version.data.name, consumer, python, task=None, model=None)
     assert len(again.differences) == 1, again.differences
     for tar in changed.rglob("*.tar"):  # what is left of a shard is read, and the row that is not there is told
+        with tarfile.open(tar) as shard:
+            within = shard.getmembers()[-1].offset_data + 1
         tar.chmod(0o644)
-        tar.write_bytes(tar.read_bytes()[: tar.stat().st_size // 2])
+        tar.write_bytes(tar.read_bytes()[:within])
         broken = verify_file(changed / version.data.name, consumer, python, task=None, model=None)
         assert not broken.passed and broken.outcomes["crashed"], broken.outcomes

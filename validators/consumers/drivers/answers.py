@@ -7,6 +7,7 @@ A request has:
     model     qwen2-audio, qwen2.5-omni or qwen3-omni: whose template and processor are used
     processor a folder with that model's own processor; default: a small one is made
     rows      how many rows are encoded, from the first; all are loaded
+    alone     whether each row is loaded from a file of its own, after the first `skip`
     work      an empty folder for caches
     settings  environment variables of the consumer
 
@@ -58,6 +59,20 @@ def answer(answers: IO[str], document: dict[str, Any]) -> None:
     """Write one answer."""
     answers.write(json.dumps(document, ensure_ascii=False) + "\n")
     answers.flush()
+
+
+def parts(request: dict[str, Any]) -> Iterator[Path]:
+    """The files to load: the one that is asked for, or one for each of its rows."""
+    file, folder = Path(request["file"]), Path(request["work"]) / "alone"
+    if not request.get("alone"):
+        yield file
+        return
+    folder.mkdir(exist_ok=True)
+    for number, line in enumerate(file.read_bytes().splitlines()):
+        if number >= request.get("skip", 0):
+            path = folder / f"{number}.jsonl"
+            path.write_bytes(line + b"\n")
+            yield path
 
 
 def read_ids(path: Path) -> list[str]:

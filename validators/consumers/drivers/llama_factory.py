@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .answers import MEDIA, answer, begin, literal_tags, read_ids, words
+from .answers import MEDIA, answer, begin, literal_tags, parts, read_ids, words
 from .processors import make_processor, replace_what_does_not_load
 
 TEMPLATES = {"qwen2-audio": "qwen2_audio", "qwen2.5-omni": "qwen2_omni", "qwen3-omni": "qwen3_omni_nothink"}
@@ -31,20 +31,10 @@ def main() -> None:
     from llamafactory.extras.env import VERSION
 
     answer(answers, {"consumer": "llamafactory", "version": VERSION, "model": request["model"]})
-    file = Path(request["file"])
     trainer = _Trainer(request)
-    for part in _alone(file, Path(request["work"])) if request.get("alone") else [file]:
+    for part in parts(request):
         for each in trainer.answers(part):
             answer(answers, each)
-
-
-def _alone(file: Path, work: Path) -> Iterator[Path]:
-    """A file for each row."""
-    for number, line in enumerate(file.read_bytes().splitlines()):
-        path = work / "alone" / f"{number}.jsonl"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(line + b"\n")
-        yield path
 
 
 class _Trainer:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .answers import MEDIA, answer, begin, literal_tags, read_ids, words
+from .answers import MEDIA, answer, begin, literal_tags, parts, read_ids, words
 from .processors import MODELS, make_processor, replace_what_does_not_load
 
 MODES = {"sft": "train", "pretrain": "train", "dpo": "rlhf", "kto": "kto", "grpo": "transformers"}
@@ -28,8 +28,7 @@ def main() -> None:
 
     answer(answers, {"consumer": "ms-swift", "version": swift.__version__, "model": request["model"]})
     template = _template(request, work)
-    file = Path(request["file"])
-    for part in _alone(file, work) if request.get("alone") else [file]:
+    for part in parts(request):
         for each in _file(part, template, request):
             answer(answers, each)
 
@@ -43,15 +42,6 @@ def _template(request: dict[str, Any], work: Path) -> Any:
     template = get_template(processor, use_chat_template=request["task"] != "pretrain")
     template.set_mode(MODES[request["task"]])
     return template
-
-
-def _alone(file: Path, work: Path) -> Iterator[Path]:
-    """A file for each row."""
-    for number, line in enumerate(file.read_bytes().splitlines()):
-        path = work / "alone" / f"{number}.jsonl"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(line + b"\n")
-        yield path
 
 
 def _file(file: Path, template: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
