@@ -87,21 +87,33 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
     if result.verified:
         show_verified(result.verified)
     commands = [each for each in (result.next_command, own_command(result.version, store)) if each]
-    for lead, command in zip(("train:", "   or:"), commands, strict=False):
+    lead = "prune:" if result.version.manifest.get("view") == "calibration" else "train:"
+    for lead, command in zip((lead, "   or:"), commands, strict=False):
         output.say(f"{lead} {command}")
 
 
 def own_command(version: Version, store: Path | None) -> str | None:
-    """What to type to train on a version here."""
+    """What to type to train on a version here, or to prune with it."""
     from ...trainers.data.training_rows import trainer_of
 
+    place = "" if store is None else f" --store {shlex.quote(str(store))}"
+    if version.manifest.get("view") == "calibration":
+        return _prune_command(version, place)
     trainer = trainer_of(version)
     if trainer is None:
         return None
     lora = " --set lora={}" if trainer in ("sft", "dpo") else ""
-    place = "" if store is None else f" --store {shlex.quote(str(store))}"
     run = shlex.quote(f"runs/{version.name}")
     return f"triptych train {trainer} {version.reference} --model MODEL{lora} --output-dir {run}{place}"
+
+
+def _prune_command(version: Version, place: str) -> str | None:
+    """Of the rows of each modality that there are; none if some are of test splits, which pruning refuses."""
+    certificate = version.manifest.get("certificate")
+    if version.manifest.get("held_out_rows") or certificate is None:
+        return None
+    rows = " ".join(f"--{Path(file).stem} {version.reference}" for file in certificate["files"])
+    return f"triptych prune --model MODEL {rows} --output pruned{place}"
 
 
 def show_verified(verified: list[Verification]) -> None:
