@@ -71,7 +71,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
-    from ...converters.views.elements.why_no_row import WHY_NO_ROW
+    from ...converters.views.elements.why_no_row import explained
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
@@ -79,16 +79,15 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {rows}{others}")
-    for reason, count in counts.items():
-        if why := WHY_NO_ROW.get(reason):
-            output.say(f"  {count:,} {reason}: {why}")
+    for line in explained(counts):
+        output.say(line)
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.verified:
         show_verified(result.verified)
     commands = [each for each in (result.next_command, own_command(result.version, store)) if each]
-    lead = "prune:" if result.version.manifest.get("view") == "calibration" else "train:"
-    for lead, command in zip((lead, "   or:"), commands, strict=False):
+    first = "prune:" if result.version.manifest.get("view") == "calibration" else "train:"
+    for lead, command in zip((first, "   or:"), commands, strict=False):
         output.say(f"{lead} {command}")
 
 

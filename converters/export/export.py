@@ -37,7 +37,7 @@ from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
 from ..pairs.report import read_pairs
 from ..views.prepare import EXPANDING, SELECTING, create_macros
-from .account import ExportAccount, read_account, refuse_leaks
+from .account import ExportAccount, read_account, refuse_leaks, without_rows
 from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
 from .identity import StoreSnapshot, check_datasets, identity_of
@@ -188,9 +188,7 @@ def make_version(
     if not account.written:
         if run is not None:
             run.finish(store, status="empty")
-        raise ProblemsFound(
-            f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
-        )
+        raise without_rows(connection, account)
     refuse_leaks(account)
     ordered, written = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, row, 
 from triptych.converters.export.render import _finite
 from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.batch import PATHS, RowMaker
+from triptych.converters.views.elements.why_no_row import WHY_NO_ROW
 from triptych.converters.views.prepare import WITH_LOSS, connect, with_prepared
 from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template
 from triptych.converters.views.statement import columns_of, describe, row_statement
@@ -259,3 +261,11 @@ def test_every_view_has_a_validator_of_its_own_name_and_every_validator_a_view()
         assert view.format is not None and set(view.tasks) <= set(FORMATS[view.format].TASKS)
         for task in view.tasks or (None,):
             assert set(view.media_columns or ()) <= set(columns_of(view, task))
+
+
+def test_every_reason_of_a_view_is_explained() -> None:
+    files = (ROOT / "converters" / "views").rglob("*.sql")
+    codes = {
+        code for file in files for code in re.findall(r"(?:THEN|ELSE) '([a-z]+_[a-z_]+)'", file.read_text("utf-8"))
+    }
+    assert len(codes) > 40 and codes <= WHY_NO_ROW.keys()
