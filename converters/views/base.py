@@ -157,6 +157,7 @@ class View:
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
         evaluates: Whether its rows are for evaluation.
+        has_tests: Whether its tests are files beside the training rows, which nobody trains on by mistake.
         complete: Checks the view's own options and adds what else rows depend on, such as the digest of a file.
         option_files: The view's own options that are files -> the further file of a version that says the same.
         certify: What a version promises, from its `data.parquet` and the options; it is written into the manifest. A
@@ -196,6 +197,7 @@ class View:
     write_files: WriteFiles | None = None
     embeds_media: bool = False
     evaluates: bool = False
+    has_tests: bool = False
     complete: Complete | None = None
     option_files: Mapping[str, str] = field(default_factory=dict)
     certify: Certify | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from support import places
 from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, row, sample, user, with_paths
 from triptych.converters.export.render import _finite
 from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
@@ -264,8 +265,7 @@ def test_every_view_has_a_validator_of_its_own_name_and_every_validator_a_view()
 
 
 def test_every_reason_of_a_view_is_explained() -> None:
-    files = (ROOT / "converters" / "views").rglob("*.sql")
-    codes = {
-        code for file in files for code in re.findall(r"(?:THEN|ELSE) '([a-z]+_[a-z_]+)'", file.read_text("utf-8"))
-    }
+    files = (places.ROOT / "converters" / "views").rglob("*.sql")
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    codes = {code for text in texts for code in re.findall(r"(?:THEN|ELSE) '([a-z]+_[a-z_]+)'", text)}
     assert len(codes) > 40 and codes <= WHY_NO_ROW.keys()
