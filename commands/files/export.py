@@ -47,7 +47,8 @@ def export(
     """Publish a version of a view; an identical request returns the same version."""
     from ...api import export_with
 
-    result = export_with(view, store, options)
+    with output.progress("export", total=None, unit="clips") as tell:
+        result = export_with(view, store, options, tell)
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result, store))
