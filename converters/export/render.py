@@ -207,7 +207,7 @@ def extract_rows(
     connection.execute("ALTER VIEW rows RENAME TO rows_before_extraction")
     connection.execute(f"""
         CREATE VIEW rows AS SELECT r.* REPLACE (coalesce(r._outcome, x.reason) AS _outcome),
-            {", ".join(f"x.{name}" for name in added)} FROM rows_before_extraction r LEFT JOIN extracted x USING (id)""")
+           {", ".join(f"x.{name}" for name in added)} FROM rows_before_extraction r LEFT JOIN extracted x USING (id)""")
     optional = [name for name in request.view.optional_columns if name in added]
     return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
