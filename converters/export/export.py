@@ -207,7 +207,7 @@ def make_version(
     if not account.written:
         if run is not None:
             run.finish(store, status="empty")
-        raise without_rows(connection, account)
+        raise without_rows(connection, account, request.view.format)
     refuse_leaks(account)
     ordered, written = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:

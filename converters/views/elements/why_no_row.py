@@ -63,6 +63,20 @@ WHY_NOT_TAKEN: Mapping[str, str] = {
     "filtered": "not among the samples that --dataset, --split and --where select",
     "rejected": "rejected by the rules (triptych explain ID says by which); --include-rejected takes them too",
     "missing_media": "a file of its media is missing, or is another one by now",
+    "undecodable": "its media cannot be decoded",
+    "span_unsupported": "a span of a sample with several media: it does not say of which",
+    "channel_unsupported": "a channel of a sample that is more than one sound",
+    "sound_unsupported": "its sound cannot be changed as asked, all of it",
+    "model_takes_no_pictures": "images or video, which --model does not take",
+    "over_max_tokens": "more tokens than --max-tokens",
+    "over_max_seconds": "longer than --max-seconds",
+    "unknown_tokens": "its tokens in the model are not known: a conversation with tools, or media of unknown length",
+    "longer_than_30_s": "longer than 30 s, of which a model hears no more",
+    "longer_than_300_s": "longer than 300 s, of which a model hears no more",
+    "no_word_times": "longer than the model hears, and no words with times to divide it by: `triptych align`",
+    "not_divisible": "longer than the model hears, and no transcript alone: nothing else can be divided",
+    "audio_in_test": "sound that a validation or test utterance has",
+    "group_in_two_splits": "its group is in two splits by now: `triptych split --check`",
 }
 """What leaves samples out whatever the view is; told where nothing is left."""
 
