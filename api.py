@@ -306,13 +306,22 @@ def export(
     return export_with(view, store, ExportOptions.of(**options))
 
 
-def export_with(view: PathLike | None, store: PathLike | None, options: ExportOptions) -> ExportResult:
-    """`export` with options that are already parsed."""
+def export_with(
+    view: PathLike | None,
+    store: PathLike | None,
+    options: ExportOptions,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> ExportResult:
+    """`export` with options that are already parsed.
+
+    Args:
+        progress: Called with the number of clips that were made or encoded, and of how many.
+    """
     from .converters.export.export import export as export_view
     from .shards.care.recovery import writing
 
     with writing(Store.open(store), "export") as opened:
-        return export_view(view, store=opened, options=options)
+        return export_view(view, store=opened, options=options, progress=progress)
 
 
 @from_python

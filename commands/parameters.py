@@ -89,16 +89,18 @@ def _names_all(option: Parameter) -> bool:
 
 
 def _typed(option: Parameter, value: Any) -> Any:
-    return pairs(value, option=option.flag) if option.is_mapping else value
+    if not option.is_mapping:
+        return value
+    return pairs(value, option=option.flag, form=option.option.metavar or "KEY=VALUE")
 
 
-def pairs(values: list[str] | None, *, option: str) -> dict[str, str]:
+def pairs(values: list[str] | None, *, option: str, form: str = "KEY=VALUE") -> dict[str, str]:
     """Parse `["a=b"]` into a mapping; the value may contain further equal signs."""
     found: dict[str, str] = {}
     for value in values or []:
         key, equals, rest = value.partition("=")
         if not equals or not key:
-            raise UsageError(f"{option} {value!r}: write it as {option} KEY=VALUE.")
+            raise UsageError(f"{option} {value!r}: write it as {option} {form}.")
         if key in found:
             raise UsageError(f"{option}: {key!r} is given twice.")
         found[key] = rest

@@ -10,6 +10,8 @@ EVERY_S = 30.0
 """Seconds from one line to the next."""
 
 Clock = Callable[[], float]
+Progress = Callable[[int, int | None], None]
+"""Called with how much is done, and of how much; None: it is not known of how much."""
 
 
 @dataclass(slots=True)

@@ -47,7 +47,8 @@ def export(
     """Publish a version of a view; an identical request returns the same version."""
     from ...api import export_with
 
-    result = export_with(view, store, options)
+    with output.progress("export", total=None, unit="clips") as tell:
+        result = export_with(view, store, options, tell)
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result, store))
@@ -71,7 +72,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
-    from ...converters.views.elements.why_no_row import WHY_NO_ROW
+    from ...converters.views.elements.why_no_row import explained
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
@@ -79,29 +80,40 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {rows}{others}")
-    for reason, count in counts.items():
-        if why := WHY_NO_ROW.get(reason):
-            output.say(f"  {count:,} {reason}: {why}")
+    for line in explained(counts):
+        output.say(line)
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.verified:
         show_verified(result.verified)
     commands = [each for each in (result.next_command, own_command(result.version, store)) if each]
-    for lead, command in zip(("train:", "   or:"), commands, strict=False):
+    first = "prune:" if result.version.manifest.get("view") == "calibration" else "train:"
+    for lead, command in zip((first, "   or:"), commands, strict=False):
         output.say(f"{lead} {command}")
 
 
 def own_command(version: Version, store: Path | None) -> str | None:
-    """What to type to train on a version here."""
+    """What to type to train on a version here, or to prune with it."""
     from ...trainers.data.training_rows import trainer_of
 
+    place = "" if store is None else f" --store {shlex.quote(str(store))}"
+    if version.manifest.get("view") == "calibration":
+        return _prune_command(version, place)
     trainer = trainer_of(version)
     if trainer is None:
         return None
     lora = " --set lora={}" if trainer in ("sft", "dpo") else ""
-    place = "" if store is None else f" --store {shlex.quote(str(store))}"
     run = shlex.quote(f"runs/{version.name}")
     return f"triptych train {trainer} {version.reference} --model MODEL{lora} --output-dir {run}{place}"
+
+
+def _prune_command(version: Version, place: str) -> str | None:
+    """Of the rows of each modality that there are; none if some are of test splits, which pruning refuses."""
+    certificate = version.manifest.get("certificate")
+    if version.manifest.get("held_out_rows") or certificate is None:
+        return None
+    rows = " ".join(f"--{Path(file).stem} {version.reference}" for file in certificate["files"])
+    return f"triptych prune --model MODEL {rows} --output pruned{place}"
 
 
 def show_verified(verified: list[Verification]) -> None:

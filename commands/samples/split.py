@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...converters.annotations.split.options import SplitOptions
-from ...errors import ProblemsFound, UsageError
+from ...errors import ProblemsFound, UsageError, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
@@ -78,11 +78,12 @@ def _show_checks(found: list[SplitCheck]) -> None:
     if not found:
         output.say("no sample has a split that `triptych split` assigned")
     for each in found:
-        state = "ok" if each.holds else f"{each.broken_groups:,} groups are in two splits"
+        state = "ok" if each.holds else f"{amount(each.broken_groups, 'group', 'are')} in two splits"
         samples, groups = output.counted(each.samples, "sample"), output.counted(each.groups, "group")
         output.say(f"{each.kind}: {state}; {samples} in {groups} by {each.by} of {', '.join(each.datasets)}")
         if not each.holds:
-            output.say(f"  {each.broken_samples:,} samples, the first are {', '.join(each.first)}")
+            lead = ", the first are " if each.broken_samples > len(each.first) else ": "
+            output.say(f"  {output.counted(each.broken_samples, 'sample')}{lead}{', '.join(each.first)}")
         if each.unassigned:
             output.say(f"  {each.unassigned:,} samples of these datasets have no assigned split")
         if not each.holds or each.unassigned:

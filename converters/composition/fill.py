@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ...errors import UsageError
+from ...shards.budgets.text import EXTRA
 from ...shards.store.sql import first_row
 from .compose import KEY, Composed, compose, count_parts
 from .options import Composition
@@ -58,6 +60,7 @@ def fill(
 
     Raises:
         ProblemsFound: A part that must have a share has nothing to give.
+        UsageError: Shares are of tokens, and those of no row are known.
     """
     if expanded:
         count_parts(connection)
@@ -97,6 +100,9 @@ def _count_tokens(
         FROM (SELECT id, {sample} AS sample FROM rows WHERE _outcome IS NULL) JOIN budget USING (id) GROUP BY sample""")
     _learn(connection, expanded=expanded)
     shutil.rmtree(folder)
+    rows, counted = first_row(connection, "SELECT count(*), count(tokens) FROM sample_tokens") or (0, 0)
+    if rows and not counted:
+        raise UsageError("--mix-by tokens: the tokens of no row are known, since texts are not counted.", hint=EXTRA)
 
 
 def _learn(connection: duckdb.DuckDBPyConnection, *, expanded: bool) -> int:

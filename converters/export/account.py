@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound
-from ...shards.store.sql import identifier
+from ...shards.store.sql import first_row, identifier
+from ...validators.formats import FORMATS
 from ..annotations.split.conflicts import SplitCertificate
+from ..views.elements.why_no_row import explained_all
 from .repeated_rows import RepeatedRows
 from .select import SplitAccount
 
@@ -127,3 +129,29 @@ def refuse_leaks(account: ExportAccount) -> None:
             f"{account.leak}: a model trained on them learns to copy.",
             hint="remove that field from --user-template, or allow it with --allow-answer-in-prompt",
         )
+
+
+def without_rows(connection: duckdb.DuckDBPyConnection, account: ExportAccount, format: str | None) -> ProblemsFound:
+    """The error of an export of which no sample has a row: what each reason means. `rows` and `parts` must exist."""
+    lines = [f"Nothing to export: {account.summary()}.", *explained_all(dict(sorted(account.outcomes.items())))]
+    lines += _refused(account, format)
+    if account.outcomes["unknown_phone"]:
+        lines += _unknown_phone(connection)
+    hint = 'triptych query "SELECT dataset, task, modality, count(*) FROM samples GROUP BY ALL" shows what there is'
+    return ProblemsFound("\n".join(lines), hint=hint)
+
+
+def _refused(account: ExportAccount, format: str | None) -> Iterator[str]:
+    """The reasons that are findings of the validator of the format, in its words."""
+    problems = FORMATS[format].PROBLEMS if format is not None else {}
+    for reason, count in sorted(account.outcomes.items()):
+        if (problem := problems.get(reason.removeprefix("refused_"))) and reason.startswith("refused_"):
+            yield f"  {count:,} {reason}: {problem.what}"
+
+
+def _unknown_phone(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    row = first_row(connection, """
+        SELECT p.id, list_filter(p.phones, lambda x: x.text IS NOT NULL AND chosen_phone(x.text) IS NULL)[1].text
+        FROM rows r JOIN parts p USING (id) WHERE r._outcome = 'unknown_phone' ORDER BY 1 LIMIT 1""")  # fmt: skip
+    if row is not None:
+        yield f"  unknown_phone: the first is {row[1]!r} of {row[0]}"

@@ -24,6 +24,7 @@ from ...shards.exports import keys
 from ...shards.exports import versions as exports
 from ...shards.exports.jsonl import WrittenRows
 from ...shards.exports.scratch import scratch_folder
+from ...shards.pace import Progress
 from ...shards.query import close_sandbox, limit_memory
 from ...shards.store.sql import first_row, quote
 from ...shards.store.store import Store
@@ -37,7 +38,7 @@ from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
 from ..pairs.report import read_pairs
 from ..views.prepare import EXPANDING, SELECTING, create_macros
-from .account import ExportAccount, read_account, refuse_leaks
+from .account import ExportAccount, read_account, refuse_leaks, without_rows
 from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
 from .identity import StoreSnapshot, check_datasets, identity_of
@@ -65,8 +66,17 @@ MEMORY_LIMIT = "512MB"
 """What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
 
 
-def export(view: str | os.PathLike[str] | None, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
+def export(
+    view: str | os.PathLike[str] | None,
+    *,
+    store: Store,
+    options: ExportOptions | None = None,
+    progress: Progress | None = None,
+) -> ExportResult:
     """Publish one version of a view, or return the version that an equal request published before.
+
+    Args:
+        progress: Called with the number of clips that were made or encoded, and of how many.
 
     Raises:
         UsageError: An option is not valid for the view.
@@ -81,7 +91,7 @@ def export(view: str | os.PathLike[str] | None, *, store: Store, options: Export
         made = keys.remembered(store, request.name, key)
         if made is None or not is_accounted(snapshot.connection, made[0]):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
-            result = _publish(snapshot, request, facts, key, options)
+            result = _publish(snapshot, request, facts, key, options, progress)
         else:
             version, account = made
             log.info("export %s: an equal request published %s", request.name, version.reference)
@@ -125,7 +135,14 @@ class Made:
 
 
 def make_version(
-    snapshot: StoreSnapshot, request: Request, facts: CorpusFacts, *, scratch: Path, finished: Path, run: Run | None
+    snapshot: StoreSnapshot,
+    request: Request,
+    facts: CorpusFacts,
+    *,
+    scratch: Path,
+    finished: Path,
+    run: Run | None,
+    progress: Progress | None = None,
 ) -> Made:
     """Make the files of a version in `finished`, all but its manifest; a `run` records what became of the samples.
 
@@ -153,7 +170,9 @@ def make_version(
     # media, rows
     expanded = bool(expansions) or request.composition.oversample
     with finding_missing(store, connection, few=few) as missing:
-        make = partial(_make_rows, store, connection, request, facts, missing=missing, expanded=expanded)
+        make = partial(
+            _make_rows, store, connection, request, facts, missing=missing, expanded=expanded, progress=progress
+        )
         if request.composition.is_set:
             missing.wait()
             rows, composed = fill(
@@ -174,7 +193,7 @@ def make_version(
                 rows = make(scratch) if missing.some else rows
     choose_rows(connection, request)
     finished.mkdir()
-    rows = extract_rows(connection, request, rows, finished)
+    rows = extract_rows(connection, request, rows, finished, progress)
 
     # account, validate
     account = read_account(connection, rows.counted, expanded=rows.expanded)
@@ -190,9 +209,7 @@ def make_version(
     if not account.written:
         if run is not None:
             run.finish(store, status="empty")
-        raise ProblemsFound(
-            f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
-        )
+        raise without_rows(connection, account, request.view.format)
     refuse_leaks(account)
     ordered, written = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:
@@ -213,10 +230,11 @@ def _make_rows(
     *,
     missing: MissingMedia,
     expanded: bool,
+    progress: Progress | None,
 ) -> Rows:
     """Cut the media of the chosen samples and create `rows`."""
     log.info("export %s: cut media", request.name)
-    derive_media(store, connection, _media_request(store, connection, request), missing)
+    derive_media(store, connection, _media_request(store, connection, request), missing, progress)
     root, changed = request.media_root, request.sound is not None
     placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed)
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
@@ -231,13 +249,18 @@ def _make_rows(
 
 
 def _publish(
-    snapshot: StoreSnapshot, request: Request, facts: CorpusFacts, key: str, options: ExportOptions
+    snapshot: StoreSnapshot,
+    request: Request,
+    facts: CorpusFacts,
+    key: str,
+    options: ExportOptions,
+    progress: Progress | None,
 ) -> ExportResult:
     store, connection = snapshot.store, snapshot.connection
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
     with scratch_folder(store.root / "exports" / request.name, key) as scratch, memory_errors(connection):
         finished = scratch / "version"
-        made = make_version(snapshot, request, facts, scratch=scratch, finished=finished, run=run)
+        made = make_version(snapshot, request, facts, scratch=scratch, finished=finished, run=run, progress=progress)
         content = read_content(connection)
         manifest = make_manifest(
             request, run, made.account, content, budget=made.budget, tables=snapshot.versions, sql=made.sql,

@@ -20,6 +20,7 @@ from ...errors import UsageError
 from ...shards.exports import versions as exports
 from ...shards.exports.jsonl import LOSS_COLUMNS, WrittenRows, sparse_columns, write_jsonl
 from ...shards.exports.media_places import MEDIA_COLUMNS
+from ...shards.pace import Progress
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
@@ -196,16 +197,17 @@ def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None
         FROM rows_before_choice LEFT JOIN not_chosen USING (id)""")
 
 
-def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, folder: Path) -> Rows:
+def extract_rows(
+    connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, folder: Path, progress: Progress | None
+) -> Rows:
     """Make the files that the view makes of the media of rows, and add what they say to `rows`."""
     if request.view.extract is None:
         return rows
-    added = request.view.extract(connection, folder, request.options.own, _order_sql(request))
-    columns = ", ".join(f"x.{name}" for name in added)
+    added = request.view.extract(connection, folder, request.options.own, _order_sql(request), progress)
     connection.execute("ALTER VIEW rows RENAME TO rows_before_extraction")
     connection.execute(f"""
-        CREATE VIEW rows AS SELECT r.* REPLACE (coalesce(r._outcome, x.reason) AS _outcome), {columns}
-        FROM rows_before_extraction r LEFT JOIN extracted x ON x.id = r.id""")
+        CREATE VIEW rows AS SELECT r.* REPLACE (coalesce(r._outcome, x.reason) AS _outcome),
+           {", ".join(f"x.{name}" for name in added)} FROM rows_before_extraction r LEFT JOIN extracted x USING (id)""")
     optional = [name for name in request.view.optional_columns if name in added]
     return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 

@@ -129,7 +129,8 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
 
 
 def _limits(view: View, task: str | None, options: ExportOptions) -> Limits | None:
-    if options.composition.measure == "tokens" and options.model is None and view.model is None:
+    by_tokens = options.composition.measure == "tokens"
+    if by_tokens and options.model is None and view.model is None:
         raise UsageError("--mix-by tokens needs a model.", hint="add --model qwen2-audio")
     limits = Limits.of(
         options.model or view.model,
@@ -139,10 +140,13 @@ def _limits(view: View, task: str | None, options: ExportOptions) -> Limits | No
         options.tokenizer,
         required=view.model is not None,
     )
-    if limits is not None and limits.needs_tokens and not set(CONVERSATIONS) & set(columns_of(view, task)):
+    needs = limits is not None and limits.needs_tokens
+    if (needs or by_tokens) and not set(CONVERSATIONS) & set(columns_of(view, task)):
+        asked = "--mix-by tokens" if not needs else "--max-tokens" if view.model is None else "its header"
         raise UsageError(
-            f"Only conversations have tokens, which {'--max-tokens' if view.model is None else 'its header'} asks for; "
-            f"the view {view.name!r} has none.",
-            hint="--where on the column budget counts media: budget.qwen2_audio.audio_tokens < 700",
+            f"Only conversations have tokens, which {asked} asks for; the view {view.name!r} has none.",
+            hint="--mix-by rows or hours, or a view of conversations: msswift, conversation, messages"
+            if not needs
+            else "--where on the column budget counts media: budget.qwen2_audio.audio_tokens < 700",
         )
     return limits

@@ -66,7 +66,7 @@ def warnings_of(account: Mapping[str, Any], request: Request) -> Iterator[str]:
                 f"{training:,} of {account['rows']:,} rows are no validation or test data: a score on what a model was "
                 "trained on says nothing; --split test --no-split drop leaves them out"
             )
-    elif account["held_out_rows"] and not selection.splits:
+    elif account["held_out_rows"] and not selection.splits and not request.view.has_tests:
         yield (
             f"{account['held_out_rows']:,} of {account['rows']:,} rows come from validation or test splits: "
             "select training data with --split train"

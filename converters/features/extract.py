@@ -17,6 +17,7 @@ from ...shards.exports.versions import PARQUET
 from ...shards.media.fence import fenced
 from ...shards.media.sound import heard, sound_from
 from ...shards.media.streams import MediaError, open_media
+from ...shards.pace import Progress
 from ...shards.store.sql import quote
 from .extractors import EXTRACTORS, RATE
 from .options import DIGEST, HIDDEN
@@ -40,7 +41,11 @@ _PRELOAD = ("av", "numpy", "triptych.converters.features.log_mel")
 
 
 def extract(
-    connection: duckdb.DuckDBPyConnection, folder: Path, own: Mapping[str, Any], order: str
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    own: Mapping[str, Any],
+    order: str,
+    progress: Progress | None = None,
 ) -> Mapping[str, str]:
     """Write the shards and the index of `rows` into a folder, and create the table `extracted`: the columns by id, or
     the reason why a row has no features. Returns the columns.
@@ -48,13 +53,14 @@ def extract(
     Args:
         own: The options of the view.
         order: SQL for the order of rows.
+        progress: Called with the number of clips that are done, and of how many.
     """
     listed, refused = folder / ".clips.parquet", folder / ".refused.parquet"
     clips = f"SELECT id, _audio_paths[1] AS path, row_number() OVER (ORDER BY {order}) AS place"
     connection.execute(f"""
         COPY (SELECT arg_min(id, place) AS id, path FROM ({clips} FROM rows WHERE _outcome IS NULL)
               GROUP BY path ORDER BY min(place)) TO {quote(str(listed))} ({PARQUET})""")
-    _write(_features(listed, own), folder, refused, own)
+    _write(_counted(_features(listed, own), listed, progress), folder, refused, own)
     connection.execute(f"""
         CREATE OR REPLACE TABLE extracted AS
         SELECT r.id, {", ".join(COLUMNS)}, reason
@@ -76,6 +82,16 @@ def _features(listed: Path, own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         parts = map_parts(function, _parts(listed), preload=_PRELOAD, lost=_lost)
     for part in parts:
         yield from part
+
+
+def _counted(features: Iterator[dict[str, Any]], listed: Path, progress: Progress | None) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    total = pq.read_metadata(listed).num_rows
+    for done, each in enumerate(features, 1):
+        yield each
+        if progress is not None:
+            progress(done, total)
 
 
 def _parts(listed: Path) -> Iterator[list[dict[str, Any]]]:

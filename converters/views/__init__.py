@@ -91,6 +91,8 @@ VIEWS: dict[str, View] = {
         complete=glossary.complete,
         option_files={"glossary": glossary.GLOSSARY_FILE, "aliases": glossary.ALIASES_FILE},
         certify=certificate.certify,
+        tell=certificate.told,
+        has_tests=True,
         states_times=True,
     ),
 }

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...errors import UsageError, did_you_mean
 from ...shards.budgets import COUNTS, MODELS
 from ...shards.exports.media_places import MEDIA_COLUMNS
+from ...shards.pace import Progress
 from ...shards.sample import check_name
 from ...validators.consumers import CONSUMERS
 from ...validators.formats import FORMATS
@@ -116,7 +117,7 @@ TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
 Arrange = Callable[[str], str]
 Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]
-Extract = Callable[["duckdb.DuckDBPyConnection", Path, Mapping[str, Any], str], Mapping[str, str]]
+Extract = Callable[["duckdb.DuckDBPyConnection", Path, Mapping[str, Any], str, Progress | None], Mapping[str, str]]
 Choose = Callable[["duckdb.DuckDBPyConnection", Mapping[str, Any], str], str | None]
 WriteFiles = Callable[[Path, Path, ViewOptions], None]
 Complete = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -151,12 +152,14 @@ class View:
         choose: Leaves out rows that could be written: a SELECT of `id` and `reason` over `rows`, or None, from a
             connection, the view's own options and SQL for the order of rows.
         extract: Makes further files of the media of `rows` while a version is made, from a connection, its folder, the
-            view's own options and SQL for the order of rows; creates the table `extracted` of columns that rows get,
-            and of the `reason` why one is left out, by `id`. Returns the columns and their types.
+            view's own options, SQL for the order of rows and whom to tell how far it is; creates the table `extracted`
+            of columns that rows get, and of the `reason` why one is left out, by `id`. Returns the columns and their
+            types.
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
         evaluates: Whether its rows are for evaluation.
+        has_tests: Whether its tests are files beside the training rows, which nobody trains on by mistake.
         complete: Checks the view's own options and adds what else rows depend on, such as the digest of a file.
         option_files: The view's own options that are files -> the further file of a version that says the same.
         certify: What a version promises, from its `data.parquet` and the options; it is written into the manifest. A
@@ -196,6 +199,7 @@ class View:
     write_files: WriteFiles | None = None
     embeds_media: bool = False
     evaluates: bool = False
+    has_tests: bool = False
     complete: Complete | None = None
     option_files: Mapping[str, str] = field(default_factory=dict)
     certify: Certify | None = None

@@ -28,6 +28,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("validate demo-spech", "did you mean demo-speech?"),
         ("export unified --dataset demo-spech", "did you mean demo-speech?"),
         ("export unified --split trian", "did you mean train?"),
+        ("export unified --limit speaker", "write it as --limit COLUMN=N"),
+        ("import csv x.csv --name x --set asr", "write it as --set FIELD=VALUE"),
         ("store compact demo-spech", "did you mean demo-speech?"),
         ("store remove demo-spech", "did you mean demo-speech?"),
         ("catalog pull demo-speech --split trian", "did you mean train?"),

@@ -148,12 +148,12 @@ class TrainingRows(Sequence[TrainingRow]):
 
 def trainer_of(version: Version) -> str | None:
     """The trainer here that a version is for, as `triptych train` names it; None: there is none, or its rows are held
-    out or for tests."""
+    out, for tests or for calibration."""
     names, manifest = set(columns(version)), version.manifest
     view, is_held_out = manifest.get("view"), bool(manifest.get("held_out_rows"))
     if view == "term-chunks":  # its test rows are those that it is measured on
         return "contrastive"
-    if is_held_out or view == "evaluation":
+    if is_held_out or view in ("evaluation", "calibration"):
         return None
     if view == "phoneme":
         return "phoneme"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ....shards.media.augment import Recipe
 from ....shards.media.cut import CUT_RATE, Cut, augment_audio, cut_audio, cut_video, scaled_db
 from ....shards.media.fence import fenced
 from ....shards.media.media import MediaError
+from ....shards.pace import Progress
 from ....shards.store.rows_to_arrow import rows_to_table
 from ....shards.store.sql import first_row
 from ....shards.store.store import Store
@@ -67,7 +69,11 @@ class MediaRequest:
 
 
 def derive_media(
-    store: Store, connection: duckdb.DuckDBPyConnection, request: MediaRequest, missing: MissingMedia
+    store: Store,
+    connection: duckdb.DuckDBPyConnection,
+    request: MediaRequest,
+    missing: MissingMedia,
+    progress: Progress | None = None,
 ) -> None:
     """Make the media that the rows to be made need and create the table `derived`; the view `parts` must exist.
 
@@ -77,17 +83,24 @@ def derive_media(
     connection.register("derived_arrow", rows_to_table([], DERIVED))
     connection.execute("CREATE OR REPLACE TABLE derived AS SELECT * FROM derived_arrow")
     wanted = "true" if request.include_rejected else "verdict IS DISTINCT FROM 'reject'"
+    needed = f"FROM parts WHERE part_outcome IS NULL AND {wanted} AND ({_needed(request)})"
     rows = connection.cursor().execute(
         f"SELECT dataset, id, start_s, end_s, channel, audio, video, speaker, {_HAS_OTHERS}, {_NEEDS_AUDIO}, "
-        f"{_MORE_SOUND}, {IS_COPY} FROM parts WHERE part_outcome IS NULL AND {wanted} AND ({_needed(request)})"
+        f"{_MORE_SOUND}, {IS_COPY} {needed}"
     )
     batch = rows.fetchmany(_BATCH)
     if not batch:
         return
+    (total,) = first_row(connection, f"SELECT count(*) {needed}") or (0,)
+    done = count(1)
     maker = _Maker(store, missing.wait(), request)
     with ThreadPoolExecutor(_THREADS) as pool:
         while batch:
-            results = list(pool.map(lambda row: maker.make(_Row(*row)), batch))
+            results = []
+            for made in pool.map(lambda row: maker.make(_Row(*row)), batch):
+                results.append(made)
+                if progress is not None:
+                    progress(next(done), total)
             connection.register("derived_arrow", rows_to_table(results, DERIVED))
             connection.execute("INSERT INTO derived SELECT * FROM derived_arrow")
             batch = rows.fetchmany(_BATCH)

@@ -4,10 +4,11 @@ unseen. It is written into the manifest; a version that breaks it is not publish
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ....errors import ProblemsFound
+from ....errors import ProblemsFound, amount
 from ....shards.terms import Phrases
 from ..base import ViewOptions
 from . import glossary
@@ -57,6 +58,21 @@ def certify(rows: Path, options: ViewOptions) -> dict[str, Any]:
         "shared_sound": 0,
         "training_chunks_with_unseen_terms": 0,
     }
+
+
+def told(manifest: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+    """Lines for a person: fewer terms are tested, or unseen, than were asked for."""
+    if (certificate := manifest.get("certificate")) is None:
+        return
+    chunks, without = certificate["chunks"], certificate["chunks_without_term"]
+    count, share, tested = own.get("test_terms"), own.get("unseen_terms"), certificate["terms"]["test"]
+    if count is not None:  # one chunk is of each term that is tested, and names others
+        tested = sum(rows - without.get(split, 0) for split, rows in chunks.items() if split != "train")
+        if tested < count:
+            are = amount(tested, "term", "are")
+            yield f"{are} tested, {count:,} were asked for: validation and test splits name no others that can be"
+    if share and not certificate["unseen_terms"]:
+        yield f"no term is unseen: {share:g} of {amount(tested, 'tested term')} is less than one"
 
 
 def _refuse(found: set[str], what: str) -> None:

@@ -85,6 +85,12 @@ def read(glossary: Path, aliases: Path | None, *, field: str = "term") -> tuple[
             labels.setdefault(phrase_of(other), main)
         else:
             unused["alias_no_term"] += 1
+    if not labels and field != "term" and unused[f"no_{field}"]:
+        raise UsageError(
+            f"{glossary}: no term has a {field}, as which terms are to be trained ({len(entries):,} entries).",
+            hint='entries have it in a JSON object: {"paris": {"term": "Paris", "' + field + '": "..."}}; or leave out '
+            "--term-field",
+        )
     if not labels:
         raise UsageError(
             f"{glossary}: no entry is a term that can be found ({len(entries):,} entries).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,17 @@ def test_a_contradiction_is_refused(export: Exported, options: dict[str, Any], m
     with pytest.raises(UsageError) as raised:
         export(**options)
     assert message in f"{raised.value} {raised.value.hint}".replace("--mix", "mix=")
+
+
+def test_shares_by_tokens_need_rows_that_have_tokens(
+    export: Exported, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"mix": "big=1,small=1", "mix_by": "tokens", "model": "qwen2-audio"}
+    with pytest.raises(UsageError, match="mix_by='tokens' asks for; the view 'unified' has none"):
+        triptych.export("unified", store=store, **asked)
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    with pytest.raises(UsageError, match="the tokens of no row are known"):
+        export(**asked)
 
 
 def test_a_composition_is_made_again_byte_for_byte(export: Exported, store: Path) -> None:

@@ -169,7 +169,11 @@ def test_check_names_what_broke_and_how_to_mend_it(store: Path) -> None:
     [row] = select(store, "SELECT min(id) AS id FROM samples WHERE assigned_split = 'train' AND speaker = 't4'")
     triptych.annotate(row["id"], "assigned_split", "test", store=store)
     done = cli("split", "--check", "--store", store)
-    assert done.returncode == 1 and "1 groups are in two splits" in done.stdout and row["id"] in done.stdout
+    assert done.returncode == 1 and "1 group is in two splits" in done.stdout
+    [broken] = triptych.check_splits(store=store)
+    assert (
+        row["id"] in broken.first and f"  {broken.broken_samples} samples: {', '.join(broken.first)}\n" in done.stdout
+    )
     [again] = [line.split("next: triptych ")[1] for line in done.stdout.splitlines() if "next:" in line]
     triptych.annotate(row["id"], "assigned_split", clear=True, store=store)
     assert cli(*again.split(), "--store", store).returncode == 0

@@ -61,6 +61,14 @@ def check_balanced(rows: list[dict[str, Any]]) -> None:
         assert not open_ or max(open_) - min(open_) <= largest
 
 
+def test_the_next_command_prunes_with_the_rows_of_each_modality(store: Path) -> None:
+    out = cli("export", "calibration", "--store", store).stdout
+    of = "--audio calibration@v1 --video calibration@v1 --mixed calibration@v1"
+    assert f"prune: triptych prune --model MODEL {of} --output pruned --store {store}\n" in out
+    out = cli("export", "calibration", "--dataset", "large", "--name", "large", "--store", store).stdout
+    assert "--model MODEL --audio large@v1 --output pruned" in out and "train:" not in out
+
+
 def test_each_file_holds_the_rows_of_a_modality_in_the_order_of_all(store: Path) -> None:
     result = triptych.export("calibration", store=store)
     folder, rows = result.version.path, list(read_lines(result.version.data))

@@ -12,12 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 import triptych
+from support.command_line import run
 from support.imported import bring_in, noise, read_lines, sound
+from triptych.api import export_with
+from triptych.converters.export.options import ExportOptions
 from triptych.converters.features.encoder import digest
 from triptych.converters.features.extract import _Shards
 from triptych.converters.features.extractors import EXTRACTORS
 from triptych.converters.features.log_mel import log_mel
 from triptych.errors import UsageError
+from triptych.shards import pace
 from triptych.shards.media.streams import MediaError
 from triptych.validators.formats import FORMATS, validate_file
 
@@ -89,6 +93,15 @@ def test_a_shard_is_closed_at_its_size_and_a_version_is_made_again(store: Path) 
     assert [finding.code for finding in validate_file(version.data, "features")] == ["missing_shard"] * 4
     assert triptych.exports.rebuild(version.reference, store=store).restored == [rows[0]["shard"]]
     assert triptych.exports.verify(version.reference, store=store) == {version.reference: []}
+
+
+def test_what_is_cut_and_what_is_encoded_is_told_while_it_is_made(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "EVERY_S", 0.0)
+    told = run("triptych", "export", "features", "--name", "told", "--store", store).stderr.splitlines()
+    assert "export: 1 of 5 clips" in told and any(line.startswith("export: 4 of 5 clips; ") for line in told)
+    made: list[tuple[int, int | None]] = []
+    export_with("unified", store, ExportOptions(name="cut"), lambda *of: made.append(of))
+    assert made == [(1, 1)]
 
 
 def test_what_an_extractor_would_cut_is_refused() -> None:

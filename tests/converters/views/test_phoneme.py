@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound
-from triptych.errors import UsageError
+from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.phones import PHONES, SILENCE, fold, labels
 from triptych.validators.formats import summarise_file
 from triptych.validators.formats.speech.phoneme import Rows
@@ -104,6 +104,19 @@ def test_the_path_is_in_the_turn_where_that_style_is_asked_for(store: Path) -> N
     path = question["value"].removeprefix("<audio>").partition("</audio>")[0]
     assert Path(path).is_file() and question["value"].endswith("</audio>请对该音频进行语音评测")
     assert summarise_file(version.data, "phoneme").counts == {}
+
+
+def test_without_rows_each_reason_is_explained_and_a_phone_named(store: Path) -> None:
+    with pytest.raises(ProblemsFound) as caught:
+        triptych.export("phoneme", where="id LIKE '%noise' OR id LIKE '%none' OR id LIKE '%crammed'", store=store)
+    first, filtered, *lines, example = caught.value.message.splitlines()
+    assert first == "Nothing to export: 4 filtered, 1 no_phones, 1 refused_too_many_phones, 1 unknown_phone."
+    assert filtered == "  4 filtered: not among the samples that --dataset, --split and --where select"
+    assert [line.partition(":")[0] for line in lines] == [
+        "  1 no_phones", "  1 unknown_phone", "  1 refused_too_many_phones",
+    ]  # fmt: skip
+    assert "--phones own" in lines[1]
+    assert example.startswith("  unknown_phone: the first is 'spn' of said/") and "noise" in example
 
 
 def test_options_are_checked(store: Path) -> None:

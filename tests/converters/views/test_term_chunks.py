@@ -154,6 +154,11 @@ def test_tests_are_balanced_and_unseen_terms_are_in_no_training_chunk(folder: Pa
     assert summarise_file(version.data, "term-chunks").errors == 0
     with pytest.raises(UsageError, match="validation or test splits"):
         export(folder, unseen_terms=0.5, split="train", name="none")
+    asked = {"glossary": folder / "glossary.json", "store": folder / "store", "name": "few"}
+    assert triptych.export("term-chunks", **asked, test_terms=1000, unseen_terms=0.2).warnings[1:3] == [
+        "2 terms are tested, 1,000 were asked for: validation and test splits name no others that can be",
+        "no term is unseen: 0.2 of 2 tested terms is less than one",
+    ]
     with pytest.raises(ProblemsFound, match="name a term that is to be unseen"):
         _break(version, folder)
 
@@ -184,6 +189,9 @@ def test_options_are_checked_and_other_views_refuse_them(folder: Path) -> None:
     (folder / "empty.txt").write_text("the\n", encoding="utf-8")
     with pytest.raises(UsageError, match="no entry is a term"):
         export(folder, glossary=folder / "empty.txt")
+    (folder / "lines.txt").write_text("paris\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no term has a short_description"):
+        export(folder, glossary=folder / "lines.txt", term_field="short_description")
     (folder / "twice.json").write_text('{"paris": {"term": "a b c"}, "Paris": {"term": "d e f"}}', encoding="utf-8")
     with pytest.raises(UsageError, match="twice"):
         export(folder, glossary=folder / "twice.json")

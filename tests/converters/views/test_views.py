@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from support import places
 from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, row, sample, user, with_paths
 from triptych.converters.export.render import _finite
 from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.batch import PATHS, RowMaker
+from triptych.converters.views.elements.why_no_row import WHY_NO_ROW
 from triptych.converters.views.prepare import WITH_LOSS, connect, with_prepared
 from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template
 from triptych.converters.views.statement import columns_of, describe, row_statement
@@ -259,3 +262,10 @@ def test_every_view_has_a_validator_of_its_own_name_and_every_validator_a_view()
         assert view.format is not None and set(view.tasks) <= set(FORMATS[view.format].TASKS)
         for task in view.tasks or (None,):
             assert set(view.media_columns or ()) <= set(columns_of(view, task))
+
+
+def test_every_reason_of_a_view_is_explained() -> None:
+    files = (places.ROOT / "converters" / "views").rglob("*.sql")
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    codes = {code for text in texts for code in re.findall(r"(?:THEN|ELSE) '([a-z]+_[a-z_]+)'", text)}
+    assert len(codes) > 40 and codes <= WHY_NO_ROW.keys()

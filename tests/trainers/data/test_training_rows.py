@@ -56,6 +56,7 @@ def test_rows_are_read_where_they_stand_and_travel_to_other_processes(published:
         ("id prompt chosen rejected", {"view": "preference"}, "dpo"),
         ("id messages solution", {"view": "msswift"}, None),
         ("id messages", {"view": "evaluation"}, None),
+        ("id messages", {"view": "calibration"}, None),
         ("id messages", {"view": "msswift", "held_out_rows": 1}, None),
         ("id text audio", {"view": "unified"}, None),
         ("id text audio", {"view": "term-chunks"}, "contrastive"),
