@@ -236,7 +236,8 @@ def _make_rows(
     log.info("export %s: cut media", request.name)
     derive_media(store, connection, _media_request(store, connection, request), missing, progress)
     root, changed = request.media_root, request.sound is not None
-    placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed)
+    keeps = request.view.keeps_message_keys
+    placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed, keeps_loss=keeps)
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
     rows = make_rows(connection, request, folder, placed=placed, expanded=expanded)
     if request.limits is not None:

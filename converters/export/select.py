@@ -90,6 +90,7 @@ def place_media(
     facts: CorpusFacts,
     media_root: str,
     changed: bool = False,
+    keeps_loss: bool = True,
 ) -> str:
     """The SELECT of `samples_with_paths` over `parts`; creates the macros that it calls.
 
@@ -97,9 +98,10 @@ def place_media(
 
     Args:
         changed: Whether sound was changed: rows then say what they sound like now.
+        keeps_loss: Whether rows have a place for the loss of messages.
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))}) AS upper" if facts.upper else NOT_UPPER
-    messages = messages_sql(connection)
+    messages = messages_sql(connection, keeps_loss=keeps_loss)
     if messages == WITH_LOSS:
         connection.execute(loss_macros())
     return f"""
@@ -148,10 +150,12 @@ def unusable_sql(connection: duckdb.DuckDBPyConnection, selection: ExportFilter)
     return f"({rejected} OR {_missing_sql(connection)})"
 
 
-def messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
+def messages_sql(connection: duckdb.DuckDBPyConnection, *, keeps_loss: bool) -> str:
     """SQL for `messages`: a constant if no sample has any, with the fields of loss only if one has them."""
     if first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1") is None:
         return NO_MESSAGES
+    if not keeps_loss:
+        return "messages"
     keys = f"SELECT 1 FROM chosen WHERE contains(extra['{MESSAGE_KEYS}'], '\"loss') LIMIT 1"
     return "messages" if first_row(connection, keys) is None else WITH_LOSS
 

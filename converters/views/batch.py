@@ -108,7 +108,8 @@ class RowMaker:
         }
         arrays["_position"] = pa.array(range(len(samples)), pa.int64())
         self._connection.register("batch", pa.table(arrays))
-        with_loss = "messages" in used and any('"loss' in _message_keys(sample) for sample in samples)
+        keeps_loss = self._view.keeps_message_keys and "messages" in used
+        with_loss = keeps_loss and any('"loss' in _message_keys(sample) for sample in samples)
         if any(turn["role"].startswith("tool_") for sample in samples for turn in sample.get("messages") or ()):
             used.update(TOOLS)
         extras = {key for sample in samples for key in sample.get("extra") or ()}

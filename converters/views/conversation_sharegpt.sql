@@ -1,5 +1,5 @@
 -- name: conversation
--- revision: 4
+-- revision: 5
 -- order: hash
 -- text: clean
 -- format: conversation-sharegpt

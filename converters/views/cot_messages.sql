@@ -1,5 +1,5 @@
 -- name: cot
--- revision: 4
+-- revision: 5
 -- options: structure
 -- order: hash
 -- text: raw

@@ -1,5 +1,5 @@
 -- name: llamafactory
--- revision: 2
+-- revision: 3
 -- tasks: kto
 -- order: hash
 -- text: clean

@@ -1,5 +1,5 @@
 -- name: llamafactory
--- revision: 4
+-- revision: 5
 -- order: hash
 -- text: clean
 -- format: llamafactory-sharegpt

@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 9
+-- revision: 10
 -- tasks: sft, grpo, dpo, kto, pretrain
 -- order: hash
 -- text: clean

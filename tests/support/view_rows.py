@@ -83,7 +83,8 @@ def place_samples(
     connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
     choose(connection, ExportFilter(), facts=facts)
     expand(connection, expansions_of(view_named(view), options))
-    return place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+    keeps = view_named(view).keeps_message_keys
+    return place_media(connection, ExportFilter(), facts=facts, media_root=ROOT, keeps_loss=keeps)
 
 
 @contextmanager

@@ -240,13 +240,16 @@ CREATE OR REPLACE MACRO with_system_turn(turns) AS
   CASE WHEN chosen_system() IS NULL OR turns[1].role = 'system' THEN turns
        ELSE list_concat([{'role': 'system', 'content': chosen_system()}], turns) END;
 
--- A conversation with the fields of its messages that trainers read: `keys` is a JSON list, one object per message.
+-- A conversation with the fields of its messages that trainers read: `keys` is a JSON list, one object per message. The
+-- fields are taken out of lists of their own: of the null structs that `list_zip` makes, DuckDB gives fields of other rows.
 CREATE OR REPLACE MACRO loss_keys(keys) AS
   from_json(TRY_CAST(keys AS JSON), '[{"loss": "BOOLEAN", "loss_scale": "DOUBLE"}]');
+CREATE OR REPLACE MACRO fitting_keys(keys, messages) AS CASE WHEN len(loss_keys(keys)) = len(messages) THEN loss_keys(keys) END;
+CREATE OR REPLACE MACRO with_losses(messages, losses, scales) AS
+  list_transform(messages, lambda m, i: {'role': m.role, 'content': m.content, 'loss': losses[i], 'loss_scale': scales[i]});
 CREATE OR REPLACE MACRO with_loss_keys(messages, keys) AS
-  CASE WHEN messages IS NOT NULL
-       THEN [{'role': pair[1].role, 'content': pair[1].content, 'loss': pair[2].loss, 'loss_scale': pair[2].loss_scale}
-             FOR pair IN list_zip(messages, CASE WHEN len(loss_keys(keys)) = len(messages) THEN loss_keys(keys) END)] END;
+  with_losses(messages, [CASE WHEN k IS NOT NULL THEN k.loss END FOR k IN fitting_keys(keys, messages)],
+              [CASE WHEN k IS NOT NULL THEN k.loss_scale END FOR k IN fitting_keys(keys, messages)]);
 
 -- The keys of messages that `with_loss_keys` does not read, as `messages.name`; `loss` too if there is not one object
 -- for each message.

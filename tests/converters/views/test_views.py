@@ -11,7 +11,19 @@ import duckdb
 import pyarrow as pa
 import pytest
 from support import places
-from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, row, sample, user, with_paths
+from support.view_rows import (
+    ROOT,
+    UPPER,
+    assistant,
+    converted,
+    made_of_each,
+    media,
+    row,
+    rows_of,
+    sample,
+    user,
+    with_paths,
+)
 from triptych.converters.export.render import _finite
 from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.batch import PATHS, RowMaker
@@ -269,3 +281,30 @@ def test_every_reason_of_a_view_is_explained() -> None:
     texts = [file.read_text(encoding="utf-8") for file in files]
     codes = {code for text in texts for code in re.findall(r"(?:THEN|ELSE) '([a-z]+_[a-z_]+)'", text)}
     assert len(codes) > 40 and codes <= WHY_NO_ROW.keys()
+
+
+@pytest.mark.parametrize("view", ["msswift", "conversation/sharegpt", "llamafactory/sharegpt"])
+def test_the_loss_of_messages_stays_with_its_sample(view: str) -> None:
+    """In whatever order samples come: one has keys for each message, others have none, or not for each."""
+    keyed = {"messages": [user("u"), assistant("a")], "extra": {"message_keys": '[{"loss": false}, {"loss": true}]'}}
+    scaled = {"messages": [user("u"), assistant("a")], "extra": {"message_keys": '[{"loss_scale": 0.5}, null]'}}
+    short = {"messages": [user("u"), assistant("a")], "extra": {"message_keys": '[{"loss": false}]'}}
+    bare = {"messages": [user("u"), assistant("a"), user("v"), assistant("b")]}
+    of_text = {"modality": "text", "audio": None}
+    options = ViewOptions(task="sft" if view == "msswift" else None)
+    every = [keyed, scaled, short, bare]
+    for kinds in (every[first:] + every[:first] for first in range(len(every))):
+        given = [sample(**each, **of_text, id=f"d/train/{number}") for number, each in enumerate(kinds)]
+        exported = rows_of(given, view, options)
+        found, again = (
+            [[(turn.get("loss"), turn.get("loss_scale")) for turn in row.get("messages") or row["conversations"]]
+             for row in rows]
+            for rows in ([exported[each["id"]] for each in given], converted(given, view, options))
+        )  # fmt: skip
+        assert again == found
+        kept = {id(keyed): [(False, None), (True, None)], id(scaled): [(None, 0.5), (None, None)]}
+        nothing = [[(None, None)] * len(each["messages"]) for each in kinds]
+        if view == "llamafactory/sharegpt":
+            assert found == nothing
+        else:
+            assert found == [kept.get(id(each), none) for each, none in zip(kinds, nothing, strict=True)]
