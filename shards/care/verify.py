@@ -131,7 +131,7 @@ def _presence(store: Store, *, many: bool) -> Callable[[str], bool]:
 
 
 def recorded_media(store: Store, version: exports.Version) -> dict[str, Expected]:
-    """What the samples say of the media of a version, by the path that they use; cuts are known by their name alone."""
+    """What the samples of a version say of its media, by the path that they use; cuts are known by their name alone."""
     import duckdb
 
     from ..store.rows_to_arrow import texts_table
@@ -143,8 +143,11 @@ def recorded_media(store: Store, version: exports.Version) -> dict[str, Expected
     except duckdb.Error:
         return {}  # `exports.verify` finds that the file has changed
     datasets = ", ".join(quote(name) for name in version.manifest["datasets"]) or "NULL"
-    named = _NAMED.format(ids=1, where=f"WHERE dataset IN ({datasets})")
+    parquet = version.path / "data.parquet"
     with connect(store, named_in="samples_as_pulled") as connection:
+        sample = exports.sample_column(connection, parquet)
+        of_rows = f"SELECT {sample} FROM read_parquet({quote(str(parquet))})"
+        named = _NAMED.format(ids=1, where=f"WHERE dataset IN ({datasets}) AND id IN ({of_rows})")
         connection.register("wanted", texts_table(path=paths))
         rows = connection.execute(f"SELECT path, sha256, bytes FROM ({named}) SEMI JOIN wanted USING (path)").fetchall()
     return {path: Expected(store.media.absolute(path), digest, size) for path, digest, size in rows}

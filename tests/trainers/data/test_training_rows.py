@@ -200,8 +200,8 @@ def test_a_linked_file_in_whose_place_another_lies_is_not_heard(tmp_path: Path) 
     rows = pickle.loads(pickle.dumps(opened))
     heard = {row.id.rpartition("/")[2]: row.media[0] for row in rows}
     assert {name: medium.path for name, medium in heard.items()} == {
-        "0": str(clips[0]), "1": str(clips[1]), "again": str(clips[1]), "2": str(clips[2]),
-    }  # fmt: skip
+        "0": str(clips[0]), "again": str(clips[1]), "2": str(clips[2]),
+    }  # the sample of the file that was there before has no row  # fmt: skip
 
     def told() -> list[str]:
         found = []
@@ -212,10 +212,9 @@ def test_a_linked_file_in_whose_place_another_lies_is_not_heard(tmp_path: Path) 
                 found.append(f"{name}: {error.reason}")
         return sorted(found)
 
-    both = ["1: changed_media", "again: changed_media"]
-    assert told() == both  # one of them is not what was linked, and no one can say which
+    assert told() == []
     sound(clips[0], noise(0.1, seed=9))
-    assert told() == ["0: changed_media", *both]
+    assert told() == ["0: changed_media"]
     asked = export("conversation", store, None)
     assert {each.id.rpartition("/")[2]: each.clips[0] for each in asked.questions} == heard
     assert not LinkedSums().get(str(clips[0]))
