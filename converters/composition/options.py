@@ -122,8 +122,8 @@ class Composition(Options):
     ] = 10.0  # fmt: skip
     limit: Annotated[
         Mapping[str, int],
-        Option("At most N rows of each value of a column, before --oversample: speaker=100.", MIX, takes=Mapping[str, str], read=_limits,
-               metavar="COLUMN=N"),
+        Option("At most N rows of each value of a column, before --oversample: speaker=100.", MIX,
+               takes=Mapping[str, str], read=_limits, metavar="COLUMN=N"),
     ] = field(default_factory=dict)  # fmt: skip
 
     def check(self) -> None:
