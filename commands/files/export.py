@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...converters.export.options import ExportOptions
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, UsageError
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
@@ -46,6 +46,7 @@ def export(
 ) -> None:
     """Publish a version of a view; an identical request returns the same version."""
     from ...api import export_with
+    from ...validators.consumers.version_check import missing_client
 
     result = export_with(view, store, options)
     for warning in result.warnings:
@@ -53,6 +54,9 @@ def export(
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result, store))
     if not all(each.passed for each in result.verified):
         raise typer.Exit(ProblemsFound.exit_code)
+    named = None if options.client_python is None else Path(options.client_python)
+    if options.verify and missing_client(result.version, named) is not None:
+        raise typer.Exit(UsageError.exit_code)  # the warning said what to install
 
 
 def _document(result: ExportResult) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def verify(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Look at the sizes of media instead of hashing it.")] = False,
     client: Annotated[
-        bool, typer.Option("--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference.")
+        bool, typer.Option("--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference, 2 without it.")
     ] = False,
     client_python: Annotated[
         Path | None, typer.Option(help="For --client: the Python that has the consumer; default: that of make clients.")
@@ -152,11 +152,12 @@ def _load_with_client(
         raise UsageError("--client loads one version.", hint="triptych exports verify NAME --client")
     [reference] = references
     found = exports.load_with_client(reference, client_python=client_python, model=model, rows=rows, store=store)
-    if (missing := missing_client(exports.show(reference, store=store), client_python)) is not None:
-        output.note(f"warning: {missing}")
     output.emit(found, as_json=json, show=lambda: show_verified(found))
     if not all(each.passed for each in found):
         raise typer.Exit(ProblemsFound.exit_code)
+    if (missing := missing_client(exports.show(reference, store=store), client_python)) is not None:
+        output.report_error(UsageError(missing), as_json=False)  # of --json, stdout has its one document
+        raise typer.Exit(UsageError.exit_code)
 
 
 def _after_a_move(reference: str, store: Path | None) -> str | None:
