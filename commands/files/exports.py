@@ -100,7 +100,10 @@ def verify(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Look at the sizes of media instead of hashing it.")] = False,
     client: Annotated[
-        bool, typer.Option("--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference, 2 without it.")
+        bool,
+        typer.Option(
+            "--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference, 2 without it."
+        ),
     ] = False,
     client_python: Annotated[
         Path | None, typer.Option(help="For --client: the Python that has the consumer; default: that of make clients.")
