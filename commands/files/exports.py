@@ -253,17 +253,28 @@ def relocate(
 def pack(
     reference: ReferenceArgument,
     to: Annotated[Path, typer.Option(help="A new folder.")],
-    media_root: Annotated[str | None, typer.Option(help="The final location of the folder; default: --to.")] = None,
+    media_root: Annotated[
+        str | None,
+        typer.Option(help="Where the folder will lie in the end; default: --to. A dot: paths are relative to it."),
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Copy a version with only the media it references."""
     manifest = exports.pack(reference, to, media_root=media_root, store=store)
     media = manifest["media"]
-    document = {"to": to, "media": media, "rows": manifest["rows"]}
+    document = {"to": to, "media": media, "media_root": manifest["media_root"], "rows": manifest["rows"]}
     rows, files = output.counted(manifest["rows"], "row"), output.counted(media["files"], "media file")
-    summary = f"{to}: {rows}, {files}, {output.size(media['bytes'])}"
-    output.emit(document, as_json=json, show=lambda: output.say(summary))
+    held = "the media is inside its files" if media.get("embedded") else f"{files}, {output.size(media['bytes'])}"
+    where = manifest["media_root"]
+
+    def show_pack() -> None:
+        output.say(f"{to}: {rows}, {held}")
+        if media["files"]:
+            place = f"under {where}/: the folder has to lie there" if where != "." else "relative to the folder"
+            output.say(f"  its rows name media {place} (for another place: pack with --media-root PATH)")
+
+    output.emit(document, as_json=json, show=show_pack)
 
 
 def rebuild(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:

@@ -57,24 +57,37 @@ def relocate(store: Store, version: Version, media_root: str, *, write_files: Wr
 
 
 def pack(
-    version: Version, to: Path, *, media_root: str | None = None, write_files: WriteFiles | None = None
+    version: Version,
+    to: Path,
+    *,
+    media_root: str | None = None,
+    embeds_media: bool = False,
+    write_files: WriteFiles | None = None,
 ) -> dict[str, Any]:
     """Copy a version and the media it names into the new folder `to`; paths point into it, or under `media_root`.
 
-    With the media root `.` paths are relative to the folder.
+    With the media root `.` paths are relative to the folder. Of a version whose further files hold the media
+    (`embeds_media`), no media is copied.
 
     Returns the manifest of the pack; `media` has the number of files and bytes.
     """
     to = to.expanduser().absolute()
     where = HERE if media_root == HERE else _absolute(media_root or str(to))
     require_data(version)
+    if embeds_media and media_root is None:
+        where = version.manifest["media_root"]
+    elif embeds_media and media_root != HERE:
+        raise UsageError(
+            f"{version.reference} holds what it takes of the media itself: a media root does not apply to it.",
+            hint="remove --media-root",
+        )
     if to.is_file():
         raise UsageError(f"{to} is a file.", hint="pack into a new folder: --to DIR")
     unfinished = to / UNFINISHED
     if to.exists() and any(to.iterdir()) and not _is_unfinished(unfinished, version):
         raise UsageError(f"{to} is not empty.", hint="pack into a new folder: --to DIR")
     root = version.manifest["media_root"]
-    named = media_paths(version)
+    named = [] if embeds_media else media_paths(version)
     outside = [path for path in named if not path.startswith(root.rstrip("/") + "/")]
     if outside:
         raise UsageError(
@@ -95,7 +108,7 @@ def pack(
         target.parent.mkdir(parents=True, exist_ok=True)
         size += _copy_media(Path(path), target)
     manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
-    manifest["media"] = {"files": len(named), "bytes": size}
+    manifest["media"] = {"files": len(named), "bytes": size} | ({"embedded": True} if embeds_media else {})
     written = _write_copy(version, to, where, manifest, write_files)
     unfinished.unlink()
     return written

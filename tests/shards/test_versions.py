@@ -194,6 +194,10 @@ def test_pack_copies_a_version_with_just_its_media(store: Store, tmp_path: Path)
     assert len([path for path in (target / "media").rglob("*") if path.is_file()]) == 5
     assert pq.read_table(target / "data.parquet").num_rows == 5
     assert command(store, "exports", "pack", "speech@v1", "--to", str(target))[0] == 2
+    told = cli(
+        "exports", "pack", "speech@v1", "--to", tmp_path / "there", "--media-root", "/data", "--store", store.root
+    )
+    assert "media under /data/: the folder has to lie there" in told.stdout
     (store.root / "exports/speech/v2/data.parquet").unlink()
     with pytest.raises(DamagedError):
         copies.pack(exports.find(store, "speech@v2"), tmp_path / "other")

@@ -141,8 +141,13 @@ def test_no_two_members_of_a_sample_have_one_name(media: dict[str, list[str]], n
 def test_copies_keep_the_shards_and_a_rebuild_makes_the_same(store: Path, tmp_path: Path) -> None:
     version = triptych.export("webdataset", store=store).version
     name = "shards/000000.tar"
-    moved = triptych.exports.relocate(version.reference, "/elsewhere", store=store)
-    assert moved.manifest["files"][name] == version.manifest["files"][name]
+    packed = triptych.exports.pack(version.reference, tmp_path / "pack", store=store)
+    assert packed["files"] == version.manifest["files"] and packed["media"]["files"] == 0
+    assert (tmp_path / "pack" / name).is_file() and not (tmp_path / "pack/media").exists()
+    with pytest.raises(UsageError, match="a media root does not apply"):
+        triptych.exports.relocate(version.reference, "/elsewhere", store=store)
+    with pytest.raises(UsageError, match="a media root does not apply"):
+        triptych.exports.pack(version.reference, tmp_path / "other", media_root="/elsewhere", store=store)
     (version.path / name).unlink()
     assert triptych.exports.rebuild(version.reference, store=store).restored == [name]
 
