@@ -51,7 +51,7 @@ def export(
     result = export_with(view, store, options)
     for warning in result.warnings:
         output.note(f"warning: {warning}")
-    output.emit(_document(result), as_json=json, show=lambda: _show_result(result, store))
+    output.emit(_document(result, store), as_json=json, show=lambda: _show_result(result, store))
     if not all(each.passed for each in result.verified):
         raise typer.Exit(ProblemsFound.exit_code)
     named = None if options.client_python is None else Path(options.client_python)
@@ -59,19 +59,25 @@ def export(
         raise typer.Exit(UsageError.exit_code)  # the warning said what to install
 
 
-def _document(result: ExportResult) -> dict[str, Any]:
+def _document(result: ExportResult, store: Path | None) -> dict[str, Any]:
     return {
         "export": result.version.reference,
         "path": result.version.path,
         "data": result.version.data,
+        "files": _files(result.version),
         "reused": result.reused,
         "counts": result.counts,
         "left_out": result.left_out,
         "warnings": result.warnings,
         "next": result.next_command,
+        "next_own": own_command(result.version, store),
         "content_sha256": result.version.manifest["content_sha256"],
         **({"verified": result.verified} if result.verified else {}),
     }
+
+
+def _files(version: Version) -> list[Path]:
+    return [version.path / name for name in sorted(version.manifest["files"])]
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
@@ -86,8 +92,8 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
     for reason, count in counts.items():
         if why := WHY_NO_ROW.get(reason):
             output.say(f"  {count:,} {reason}: {why}")
-    for path in sorted(result.version.manifest["files"]):
-        output.say(f"  {result.version.path / path}")
+    for path in _files(result.version):
+        output.say(f"  {path}")
     if result.verified:
         show_verified(result.verified)
     commands = [each for each in (result.next_command, own_command(result.version, store)) if each]
