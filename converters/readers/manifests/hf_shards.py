@@ -68,7 +68,7 @@ def _read_shard(file: RawFile, split: str, context: ReadContext) -> CandidateStr
     except (pa.ArrowException, OSError) as error:
         yield Rejection(file.name, "corrupt_parquet", str(error).splitlines()[0], file.uri, damaged=True)
         return
-    with file.open() as data:
+    with file.path.open("rb") as data:
         revision = "sha256:" + hashlib.file_digest(data, "sha256").hexdigest()
     rows = read_parquet(file.path, Place(file.name, file.uri), batch=_ROWS)
     marked = replace(file, split=file.split or own, revision=revision)
