@@ -19,8 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, TriptychError, UsageError
-from .exports.sql_views import SCHEMA, create_export_views
+from ..errors import DamagedError, UsageError
+from .exports.sql_views import SCHEMA, create_export_views, refuse_without_rows
 from .store.database import session
 from .store.sql import first_line, first_row, quote
 from .store.store import Store
@@ -311,7 +311,11 @@ def _functions(tree: Any) -> set[str]:
 
 
 def _explain(error: Exception, store: Store, sql: str) -> Exception:
-    """The error of a query: of its own words, or of a file of the store that it did not name."""
+    """The error of a query: of its own words, or of a file of the store that it did not name.
+
+    Raises:
+        UsageError: It asks for a version whose rows were deleted.
+    """
     text = first_line(error)
     absent = "No files found" in text
     if absent and (named := re.search(r'"(.+)"', text)) is not None and named[1] in sql:
@@ -319,24 +323,9 @@ def _explain(error: Exception, store: Store, sql: str) -> Exception:
         return UsageError(f"There is no file {named[1]}, which the query names.", hint=f'triptych query "{listed}"')
     if absent or "Could not open" in text or "corrupt" in text.lower():
         return DamagedError(f"A table file of {store.root} cannot be read: {text}")
-    unknown = re.search(r"Table with name (\S+) does not exist", text)
-    gone = _without_rows(store, unknown[1]) if unknown is not None else None
-    return gone or UsageError(f"DuckDB: {text}", hint=HINT)
-
-
-def _without_rows(store: Store, reference: str) -> TriptychError | None:
-    """Why a version has no view, if there is a version of that name."""
-    from .exports.versions import find, require_data
-
-    try:
-        version = find(store, reference)
-    except TriptychError:
-        return None
-    try:
-        require_data(version)
-    except TriptychError as error:
-        return error
-    return None
+    if (unknown := re.search(r"Table with name (\S+) does not exist", text)) is not None:
+        refuse_without_rows(store.root, unknown[1])
+    return UsageError(f"DuckDB: {text}", hint=HINT)
 
 
 def versions_at(store: Store, at: str) -> dict[str, Any]:
