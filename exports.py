@@ -246,7 +246,7 @@ def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = N
         if _embeds_media(version) and Path(media_root) != opened.root:  # that is for a store that was moved
             raise UsageError(
                 f"{version.reference} holds what it takes of the media itself: a media root does not apply to it.",
-                hint=f"copy its folder: {version.path}",
+                hint=f"triptych exports pack {version.reference} --to DIR",
             )
         return copies.relocate(opened, version, str(media_root), write_files=_files_of(version))
 
