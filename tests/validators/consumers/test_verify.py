@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import triptych
 from support import imported
+from support.command_line import run as run_here
 from support.places import ROOT
 from support.stores import cli, places_of, select
 from triptych.errors import TriptychError, UsageError
@@ -187,11 +188,11 @@ def test_a_client_that_cannot_be_run_is_told_with_what_it_said(stored: Path, tmp
 
 
 def test_a_client_that_is_not_installed_is_no_pass(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "prefix", str(stored / "no environments"))
-    done = cli("export", "msswift", "--task", "sft", "--verify", "--store", stored)
-    assert done.returncode == 2 and "warning: ms-swift is not installed here, so it was not asked" in done.stderr
-    done = cli("exports", "verify", "msswift-sft", "--client", "--store", stored)
-    assert done.returncode == 2 and "datasets" in done.stdout
+    monkeypatch.setattr(sys, "prefix", str(stored / "no environments"))  # of this process, in which the commands run
+    done = run_here("triptych", "export", "msswift", "--task", "sft", "--verify", "--store", stored)
+    assert done.code == 2 and "warning: ms-swift is not installed here, so it was not asked" in done.stderr
+    done = run_here("triptych", "exports", "verify", "msswift-sft", "--client", "--store", stored)
+    assert done.code == 2 and "datasets" in done.stdout
     for way in ("--client-python PATH", "pip install -r clients/ms-swift.txt", "`make client-ms-swift`"):
         assert way in " ".join(done.stderr.split())
     for consumer in CONSUMERS.values():
