@@ -236,11 +236,19 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
 
 @from_python
 def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
-    """Write the same version for another media root (an absolute path) beside it."""
+    """Write the same version for another media root (an absolute path) beside it.
+
+    Args:
+        reference: `NAME` or `NAME@vN`; or a path with a `/` to the folder of a pack, which is rewritten in place and
+            takes no store.
+    """
     from .shards.care.recovery import writing
     from .shards.exports import copies
     from .shards.exports import versions as exports
 
+    if "/" in reference:
+        version = copies.load_pack(Path(reference))
+        return copies.relocate_pack(version, str(media_root), write_files=_files_of(version))
     with writing(Store.open(store), "relocate an export") as opened:
         version = exports.find(opened, reference)
         if _embeds_media(version) and Path(media_root) != opened.root:  # that is for a store that was moved

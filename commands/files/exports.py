@@ -244,7 +244,7 @@ def relocate(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the same version for another media root beside it."""
+    """Write the same version for another media root beside it; ./FOLDER of a pack is rewritten in place."""
     version = exports.relocate(reference, media_root, store=store)
     document = {"export": version.reference, "path": version.path}
     output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
@@ -272,7 +272,9 @@ def pack(
         output.say(f"{to}: {rows}, {held}")
         if media["files"]:
             place = f"under {where}/: the folder has to lie there" if where != "." else "relative to the folder"
-            output.say(f"  its rows name media {place} (for another place: pack with --media-root PATH)")
+            output.say(
+                f"  its rows name media {place} (for another place: pack with --media-root PATH, or exports relocate)"
+            )
 
     output.emit(document, as_json=json, show=show_pack)
 

@@ -1,15 +1,18 @@
 """Copies of published versions for other locations.
 
 `relocate` writes the same rows for another media root next to the original (`v<N>-<8 hex digits>`); `pack` copies a
-version together with the media it names. A copy whose rows differ from the original is refused.
+version together with the media it names; `relocate_pack` rewrites such a folder that was moved. A copy whose rows
+differ from the original is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +115,37 @@ def pack(
     written = _write_copy(version, to, where, manifest, write_files)
     unfinished.unlink()
     return written
+
+
+def load_pack(folder: Path) -> Version:
+    """Load the version in the folder of a pack.
+
+    Raises:
+        UsageError: It is not the folder of a finished pack.
+    """
+    folder = folder.expanduser().absolute()
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        name, _, label = manifest["packed_from"].partition("@")
+    except (OSError, ValueError, KeyError, TypeError):
+        manifest = None
+    if manifest is None or (folder / UNFINISHED).exists():
+        raise UsageError(f"{folder} is not a folder that `exports pack` made.", hint="triptych exports list")
+    return Version(name, label, folder, manifest)
+
+
+def relocate_pack(version: Version, media_root: str, *, write_files: WriteFiles | None = None) -> Version:
+    """Rewrite a pack in its folder for another media root, or for its own folder, where it was moved to."""
+    media_root = media_root if media_root == HERE else _absolute(media_root)
+    require_data(version)
+    if version.manifest["media"].get("embedded"):
+        raise UsageError(f"{version.path}: its files hold the media: a media root does not apply to it.")
+    with tempfile.TemporaryDirectory(prefix=".moved-", dir=version.path) as scratch:
+        made = Path(scratch, "copy")
+        manifest = _write_copy(version, made, media_root, version.manifest | {"media_root": media_root}, write_files)
+        for name in (*manifest["files"], "manifest.json"):
+            (made / name).replace(version.path / name)
+    return Version(version.name, version.label, version.path, manifest)
 
 
 def _mark(version: Version) -> str:
