@@ -236,13 +236,26 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
 
 @from_python
 def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
-    """Write the same version for another media root (an absolute path) beside it."""
+    """Write the same version for another media root (an absolute path) beside it.
+
+    Args:
+        reference: `NAME` or `NAME@vN`; or a path with a `/` to the folder of a pack, which is rewritten in place and
+            takes no store.
+    """
     from .shards.care.recovery import writing
     from .shards.exports import copies
     from .shards.exports import versions as exports
 
+    if "/" in reference:
+        version = copies.load_pack(Path(reference))
+        return copies.relocate_pack(version, str(media_root), write_files=_files_of(version))
     with writing(Store.open(store), "relocate an export") as opened:
         version = exports.find(opened, reference)
+        if _embeds_media(version) and Path(media_root) != opened.root:  # that is for a store that was moved
+            raise UsageError(
+                f"{version.reference} holds what it takes of the media itself: a media root does not apply to it.",
+                hint=f"triptych exports pack {version.reference} --to DIR",
+            )
         return copies.relocate(opened, version, str(media_root), write_files=_files_of(version))
 
 
@@ -252,8 +265,10 @@ def pack(
 ) -> dict[str, Any]:
     """Copy a version with only the media it references into a new folder; returns the manifest of the copy.
 
+    Of a view whose files hold the media itself (`hf`, `webdataset`), the files are copied and no media beside them.
+
     Args:
-        media_root: The final location of the folder; default: where it is written.
+        media_root: The final location of the folder; default: where it is written. `.`: paths are relative to it.
     """
     from .shards.exports import copies
     from .shards.exports import versions as exports
@@ -261,7 +276,8 @@ def pack(
     root = str(media_root) if media_root is not None else None
     with using(Store.open(store), "pack an export") as opened:
         version = exports.find(opened, reference)
-        return copies.pack(version, Path(to), media_root=root, write_files=_files_of(version))
+        embeds = _embeds_media(version)
+        return copies.pack(version, Path(to), media_root=root, embeds_media=embeds, write_files=_files_of(version))
 
 
 @from_python
@@ -328,7 +344,17 @@ def push(
 
     with using(Store.open(store), "push an export") as opened:
         version = exports.find(opened, reference)
-        return to_hub.push(version, repo, media=media, public=public, write_files=_files_of(version))
+        embeds, write = _embeds_media(version), _files_of(version)
+        return to_hub.push(version, repo, media=media, public=public, embeds_media=embeds, write_files=write)
+
+
+def _embeds_media(version: Version) -> bool:
+    """Whether the further files of a version hold its media."""
+    if "view_file" in version.manifest:  # a user's view has none
+        return False
+    from .converters.views import get_view
+
+    return get_view(version.manifest["view"], version.manifest.get("style")).embeds_media
 
 
 def _files_of(version: Version) -> Callable[[Path, Path], None] | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
-from .exports.sql_views import SCHEMA, create_export_views
+from .exports.sql_views import SCHEMA, create_export_views, refuse_without_rows
 from .store.database import session
 from .store.sql import first_line, first_row, quote
 from .store.store import Store
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
     from deltalake import DeltaTable
+
+HINT = (
+    "tables: samples, samples_as_pulled, checks, verdicts, annotations, events, runs, budgets, exports.versions and "
+    'exports."NAME@vN" (docs/reference/store.md lists their columns)'
+)
 
 
 def scan(store: Store, table: str, *, version: int | None = None, delta: DeltaTable | None = None) -> str:
@@ -171,7 +176,7 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
         try:
             table: pa.Table = _interruptible(connection, lambda: connection.sql(sql).to_arrow_table())
         except duckdb.Error as error:
-            raise _explain(error, store) from error
+            raise _explain(error, store, sql) from error
     return table.rename_columns(_unique(table.column_names))
 
 
@@ -305,12 +310,22 @@ def _functions(tree: Any) -> set[str]:
     return own.union(*map(_functions, tree.values()))
 
 
-def _explain(error: Exception, store: Store) -> Exception:
+def _explain(error: Exception, store: Store, sql: str) -> Exception:
+    """The error of a query: of its own words, or of a file of the store that it did not name.
+
+    Raises:
+        UsageError: It asks for a version whose rows were deleted.
+    """
     text = first_line(error)
-    if "No files found" in text or "Could not open" in text or "corrupt" in text.lower():
+    absent = "No files found" in text
+    if absent and (named := re.search(r'"(.+)"', text)) is not None and named[1] in sql:
+        listed = f"from glob('{store.root}/**')"
+        return UsageError(f"There is no file {named[1]}, which the query names.", hint=f'triptych query "{listed}"')
+    if absent or "Could not open" in text or "corrupt" in text.lower():
         return DamagedError(f"A table file of {store.root} cannot be read: {text}")
-    hint = "tables: samples, checks, verdicts, annotations, events, runs (docs/reference/store.md lists their columns)"
-    return UsageError(f"DuckDB: {text}", hint=hint)
+    if (unknown := re.search(r"Table with name (\S+) does not exist", text)) is not None:
+        refuse_without_rows(store.root, unknown[1])
+    return UsageError(f"DuckDB: {text}", hint=HINT)
 
 
 def versions_at(store: Store, at: str) -> dict[str, Any]:

@@ -51,24 +51,30 @@ def export(
         result = export_with(view, store, options, tell)
     for warning in result.warnings:
         output.note(f"warning: {warning}")
-    output.emit(_document(result), as_json=json, show=lambda: _show_result(result, store))
+    output.emit(_document(result, store), as_json=json, show=lambda: _show_result(result, store))
     if not all(each.passed for each in result.verified):
         raise typer.Exit(ProblemsFound.exit_code)
 
 
-def _document(result: ExportResult) -> dict[str, Any]:
+def _document(result: ExportResult, store: Path | None) -> dict[str, Any]:
     return {
         "export": result.version.reference,
         "path": result.version.path,
         "data": result.version.data,
+        "files": _files(result.version),
         "reused": result.reused,
         "counts": result.counts,
         "left_out": result.left_out,
         "warnings": result.warnings,
         "next": result.next_command,
+        "next_own": own_command(result.version, store),
         "content_sha256": result.version.manifest["content_sha256"],
         **({"verified": result.verified} if result.verified else {}),
     }
+
+
+def _files(version: Version) -> list[Path]:
+    return [version.path / name for name in sorted(version.manifest["files"])]
 
 
 def _show_result(result: ExportResult, store: Path | None) -> None:
@@ -82,8 +88,8 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
     output.say(f"{result.version.reference} {state}: {rows}{others}")
     for line in explained(counts):
         output.say(line)
-    for path in sorted(result.version.manifest["files"]):
-        output.say(f"  {result.version.path / path}")
+    for path in _files(result.version):
+        output.say(f"  {path}")
     if result.verified:
         show_verified(result.verified)
     commands = [each for each in (result.next_command, own_command(result.version, store)) if each]

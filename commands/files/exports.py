@@ -100,7 +100,10 @@ def verify(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Look at the sizes of media instead of hashing it.")] = False,
     client: Annotated[
-        bool, typer.Option("--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference.")
+        bool,
+        typer.Option(
+            "--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference, 2 without it."
+        ),
     ] = False,
     client_python: Annotated[
         Path | None, typer.Option(help="For --client: the Python that has the consumer; default: that of make clients.")
@@ -152,11 +155,12 @@ def _load_with_client(
         raise UsageError("--client loads one version.", hint="triptych exports verify NAME --client")
     [reference] = references
     found = exports.load_with_client(reference, client_python=client_python, model=model, rows=rows, store=store)
-    if (missing := missing_client(exports.show(reference, store=store), client_python)) is not None:
-        output.note(f"warning: {missing}")
     output.emit(found, as_json=json, show=lambda: show_verified(found))
     if not all(each.passed for each in found):
         raise typer.Exit(ProblemsFound.exit_code)
+    if (missing := missing_client(exports.show(reference, store=store), client_python)) is not None:
+        output.report_error(UsageError(missing), as_json=False)  # of --json, stdout has its one document
+        raise typer.Exit(UsageError.exit_code)
 
 
 def _after_a_move(reference: str, store: Path | None) -> str | None:
@@ -240,7 +244,7 @@ def relocate(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the same version for another media root beside it."""
+    """Write the same version for another media root beside it; ./FOLDER of a pack is rewritten in place."""
     version = exports.relocate(reference, media_root, store=store)
     document = {"export": version.reference, "path": version.path}
     output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
@@ -249,17 +253,30 @@ def relocate(
 def pack(
     reference: ReferenceArgument,
     to: Annotated[Path, typer.Option(help="A new folder.")],
-    media_root: Annotated[str | None, typer.Option(help="The final location of the folder; default: --to.")] = None,
+    media_root: Annotated[
+        str | None,
+        typer.Option(help="Where the folder will lie in the end; default: --to. A dot: paths are relative to it."),
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Copy a version with only the media it references."""
     manifest = exports.pack(reference, to, media_root=media_root, store=store)
     media = manifest["media"]
-    document = {"to": to, "media": media, "rows": manifest["rows"]}
+    document = {"to": to, "media": media, "media_root": manifest["media_root"], "rows": manifest["rows"]}
     rows, files = output.counted(manifest["rows"], "row"), output.counted(media["files"], "media file")
-    summary = f"{to}: {rows}, {files}, {output.size(media['bytes'])}"
-    output.emit(document, as_json=json, show=lambda: output.say(summary))
+    held = "the media is inside its files" if media.get("embedded") else f"{files}, {output.size(media['bytes'])}"
+    where = manifest["media_root"]
+
+    def show_pack() -> None:
+        output.say(f"{to}: {rows}, {held}")
+        if media["files"]:
+            place = f"under {where}/: the folder has to lie there" if where != "." else "relative to the folder"
+            output.say(
+                f"  its rows name media {place} (for another place: pack with --media-root PATH, or exports relocate)"
+            )
+
+    output.emit(document, as_json=json, show=show_pack)
 
 
 def rebuild(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:

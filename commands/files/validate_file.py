@@ -54,6 +54,9 @@ def _show_summary(file: Path, summary: Summary) -> None:
             for f in summary.examples
         ]  # fmt: skip
         output.table(["row", "severity", "stage", "code", "column", "value", "message"], rows)
+        for code, count in summary.counts.items():
+            if count > summary.examples_per_code:
+                output.say(f"... {count - summary.examples_per_code:,} more {code}, of {count:,}")
         output.say()
     if not summary.rows:
         output.say(f"{file} has no rows")

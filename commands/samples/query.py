@@ -26,7 +26,10 @@ triptych query "select id, text, audio_file from samples" --out texts.csv
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over samples, checks, verdicts, annotations, events, runs.")],
+    sql: Annotated[
+        str,
+        typer.Argument(help="One SELECT over samples, checks, verdicts, annotations, events, runs, exports.versions."),
+    ],
     format: Annotated[
         str | None, typer.Option("--format", help="table, csv, json or parquet; default: table, or as --out ends.")
     ] = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os.path
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ MAPPABLE = (*FIELDS, *(name for name in SPAN_FIELDS if name not in FIELDS), KEEP
 LIST_FIELDS = ("choices", "captions", "labels")
 JSON_FIELDS = ("messages", "words", "phones")
 NUMBER_FIELDS = ("start_s", "end_s")
+_NUMBERED_CAPTION = re.compile(r"captions?[ _.-]?\d+", re.IGNORECASE)
 
 
 def resolve_columns(
@@ -61,14 +63,14 @@ def resolve_columns(
     `given` is the mapping from `--map column=field`; `named_by` has the options that named a column otherwise.
 
     Raises:
-        UsageError: The mapping names a column or field that does not exist, or two columns map to one field.
+        UsageError: The mapping names a column or field that does not exist, or two columns map to a field of one value.
     """
     mapped: dict[str, str] = {}
     for column, field in given.items():
         flag = (named_by or {}).get(column, "--map")
         _check_column(column, columns, table, flag)
         check_field(field, where=flag, fields=MAPPABLE)
-        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA, KEEP):
+        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA, KEEP, *LIST_FIELDS):
             raise UsageError(f"{flag}: two columns map to the field {field!r}.")
         mapped[column] = field
     taken = set(mapped.values())
@@ -118,6 +120,15 @@ def _check_column(column: str, columns: Sequence[str], table: str, flag: str) ->
 def map_option(column: str, field: str) -> str:
     """The option that maps a column, as it is typed in a shell."""
     return f"--map {shlex.quote(f'{column}={field}')}"
+
+
+def numbered_captions(columns: Sequence[str], mapped: Mapping[str, str]) -> str | None:
+    """What to say of columns such as `caption_1` and `caption_2`, which are kept in `extra` if nobody maps them."""
+    found = [name for name in columns if name not in mapped and _NUMBERED_CAPTION.fullmatch(name)]
+    if not found or "captions" in mapped.values():
+        return None
+    ways = " ".join(map_option(name, "captions") for name in found)
+    return f"the columns {', '.join(found)} are kept in extra; to make them captions: {ways}"
 
 
 def require_names(columns: Sequence[str], folder: Path, *, table: str) -> None:

@@ -36,7 +36,7 @@ class Pushed:
 
 def push(
     version: exports.Version, repo: str, *, media: bool = False, public: bool = False,
-    write_files: WriteFiles | None = None,
+    embeds_media: bool = False, write_files: WriteFiles | None = None,
 ) -> Pushed:  # fmt: skip
     """Push a version to the dataset repository `repo`, which is created if it does not exist.
 
@@ -44,7 +44,7 @@ def push(
         repo: `owner/name`.
         media: Push the media that the rows name, too.
         public: Make the repository public when it is created; default: private.
-        write_files: As for `copies.pack`.
+        embeds_media, write_files: As for `copies.pack`.
 
     Raises:
         UsageError: The rows name media that would not be pushed.
@@ -52,7 +52,7 @@ def push(
         NetworkError: The hub cannot be reached, or the push failed.
     """
     exports.require_data(version)
-    named = exports.media_paths(version)
+    named = [] if embeds_media else exports.media_paths(version)
     if named and not media:
         raise UsageError(
             f"The rows of {version.reference} name {len(named):,} media files of this machine, which the hub lacks.",
@@ -60,7 +60,9 @@ def push(
         )
     with scratch_folder(version.path.parent, "push") as scratch:
         folder = scratch / "push"
-        manifest = copies.pack(version, folder, media_root=".", write_files=write_files)
+        manifest = copies.pack(
+            version, folder, media_root=copies.HERE, embeds_media=embeds_media, write_files=write_files
+        )
         if not (folder / CARD).exists():
             (folder / CARD).write_text(_card(version, manifest), encoding="utf-8")
         files = sum(path.is_file() for path in folder.rglob("*"))
@@ -75,6 +77,7 @@ def _card(version: exports.Version, manifest: Mapping[str, Any]) -> str:
         for dataset, counts in manifest["datasets"].items()
         for licence, count in sorted(counts.items())
     ]
+    media = "inside its files" if manifest["media"].get("embedded") else "named relative to this folder"
     return "\n".join([
         "---",
         "configs:",
@@ -85,7 +88,7 @@ def _card(version: exports.Version, manifest: Mapping[str, Any]) -> str:
         f"# {version.name}",
         "",
         f"Version {version.label} of the view `{manifest['view']}`, {manifest['rows']:,} rows, in `data.parquet` and",
-        "`data.jsonl`. `manifest.json` says what it was made from. Paths of media are relative to this folder.",
+        f"`data.jsonl`. `manifest.json` says what it was made from. Its media is {media}.",
         "",
         "The licences of the data stay with it:",
         "",

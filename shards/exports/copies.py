@@ -1,15 +1,18 @@
 """Copies of published versions for other locations.
 
 `relocate` writes the same rows for another media root next to the original (`v<N>-<8 hex digits>`); `pack` copies a
-version together with the media it names. A copy whose rows differ from the original is refused.
+version together with the media it names; `relocate_pack` rewrites such a folder that was moved. A copy whose rows
+differ from the original is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,24 +60,37 @@ def relocate(store: Store, version: Version, media_root: str, *, write_files: Wr
 
 
 def pack(
-    version: Version, to: Path, *, media_root: str | None = None, write_files: WriteFiles | None = None
+    version: Version,
+    to: Path,
+    *,
+    media_root: str | None = None,
+    embeds_media: bool = False,
+    write_files: WriteFiles | None = None,
 ) -> dict[str, Any]:
     """Copy a version and the media it names into the new folder `to`; paths point into it, or under `media_root`.
 
-    With the media root `.` paths are relative to the folder.
+    With the media root `.` paths are relative to the folder. Of a version whose further files hold the media
+    (`embeds_media`), no media is copied.
 
     Returns the manifest of the pack; `media` has the number of files and bytes.
     """
     to = to.expanduser().absolute()
     where = HERE if media_root == HERE else _absolute(media_root or str(to))
     require_data(version)
+    if embeds_media and media_root is None:
+        where = version.manifest["media_root"]
+    elif embeds_media and media_root != HERE:
+        raise UsageError(
+            f"{version.reference} holds what it takes of the media itself: a media root does not apply to it.",
+            hint="remove --media-root",
+        )
     if to.is_file():
         raise UsageError(f"{to} is a file.", hint="pack into a new folder: --to DIR")
     unfinished = to / UNFINISHED
     if to.exists() and any(to.iterdir()) and not _is_unfinished(unfinished, version):
         raise UsageError(f"{to} is not empty.", hint="pack into a new folder: --to DIR")
     root = version.manifest["media_root"]
-    named = media_paths(version)
+    named = [] if embeds_media else media_paths(version)
     outside = [path for path in named if not path.startswith(root.rstrip("/") + "/")]
     if outside:
         raise UsageError(
@@ -95,10 +111,41 @@ def pack(
         target.parent.mkdir(parents=True, exist_ok=True)
         size += _copy_media(Path(path), target)
     manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
-    manifest["media"] = {"files": len(named), "bytes": size}
+    manifest["media"] = {"files": len(named), "bytes": size} | ({"embedded": True} if embeds_media else {})
     written = _write_copy(version, to, where, manifest, write_files)
     unfinished.unlink()
     return written
+
+
+def load_pack(folder: Path) -> Version:
+    """Load the version in the folder of a pack.
+
+    Raises:
+        UsageError: It is not the folder of a finished pack.
+    """
+    folder = folder.expanduser().absolute()
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        name, _, label = manifest["packed_from"].partition("@")
+    except (OSError, ValueError, KeyError, TypeError):
+        manifest = None
+    if manifest is None or (folder / UNFINISHED).exists():
+        raise UsageError(f"{folder} is not a folder that `exports pack` made.", hint="triptych exports list")
+    return Version(name, label, folder, manifest)
+
+
+def relocate_pack(version: Version, media_root: str, *, write_files: WriteFiles | None = None) -> Version:
+    """Rewrite a pack in its folder for another media root, or for its own folder, where it was moved to."""
+    media_root = media_root if media_root == HERE else _absolute(media_root)
+    require_data(version)
+    if version.manifest["media"].get("embedded"):
+        raise UsageError(f"{version.path}: its files hold the media: a media root does not apply to it.")
+    with tempfile.TemporaryDirectory(prefix=".moved-", dir=version.path) as scratch:
+        made = Path(scratch, "copy")
+        manifest = _write_copy(version, made, media_root, version.manifest | {"media_root": media_root}, write_files)
+        for name in (*manifest["files"], "manifest.json"):
+            (made / name).replace(version.path / name)
+    return Version(version.name, version.label, version.path, manifest)
 
 
 def _mark(version: Version) -> str:

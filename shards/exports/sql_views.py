@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..store.sql import first_line, identifier, quote
+from .gone import refuse_gone
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,6 +59,14 @@ def create_export_views(
         f"SELECT * FROM (SELECT {selected} FROM (VALUES {values})) WHERE reference IS NOT NULL"
     )
     _create(connection, f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}; {listed}", statements)
+
+
+def refuse_without_rows(root: Path, view: str) -> None:
+    """Raise UsageError if a name is that of a version, or of the latest of an export, whose rows were deleted."""
+    for name, versions in _published(root):
+        for number, manifest in versions:
+            if view == f"{name}@v{number}" or (view == name and number == versions[-1][0]):
+                refuse_gone(f"{name}@v{number}", manifest)
 
 
 def _create(connection: duckdb.DuckDBPyConnection, first: str, statements: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from ..sample import NAME
 from ..store.database import session
 from ..store.sql import identifier, quote
 from ..store.store import Store
+from .gone import refuse_gone
 from .jsonl import WrittenRows
 from .media_places import MediaPlace, media_places
 
@@ -139,13 +140,7 @@ def require_data(version: Version) -> Version:
         UsageError: It was withdrawn, or its rows were collected.
         DamagedError: A file is missing, or has another size than was published.
     """
-    if version.manifest.get("withdrawn"):
-        raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
-    if version.manifest.get("collected"):
-        raise UsageError(
-            f"{version.reference}: its rows were deleted at {version.manifest['collected']} by `exports gc`.",
-            hint=f"triptych exports rebuild {version.reference}",
-        )
+    refuse_gone(version.reference, version.manifest)
     for name in dict.fromkeys(("data.jsonl", "data.parquet", *version.manifest["files"])):
         path, hint = version.path / name, f"triptych exports verify {version.reference}"
         if not path.is_file():

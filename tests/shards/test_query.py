@@ -111,6 +111,25 @@ def test_anything_but_one_select_over_the_store_is_refused(held: Path, sql: str)
         triptych.query(sql, store=held)
 
 
+def test_a_file_that_is_not_there_is_a_wrong_usage_which_names_it(held: Path) -> None:
+    path = held / "exports/nope.parquet"
+    for sql in (f"select * from read_parquet('{path}')", f"select * from '{path}'"):
+        with pytest.raises(UsageError, match=r"no file .*/exports/nope\.parquet, which the query names"):
+            triptych.query(sql, store=held)
+
+
+def test_a_version_without_rows_is_named_with_the_reason(own: Path) -> None:
+    triptych.export("unified", name="all", store=own)
+    assert len(ask(own, 'from exports."all@v1"')) == 3
+    triptych.exports.gc(keep=0, older_than_days=0, store=own)
+    for name in ("all@v1", "all"):
+        with pytest.raises(UsageError, match=r"all@v1: its rows were deleted at .* by `exports gc`"):
+            ask(own, f'from exports."{name}"')
+    with pytest.raises(UsageError, match="all@v2 does not exist") as raised:
+        ask(own, 'from exports."all@v2"')
+    assert "budgets, exports.versions" in (raised.value.hint or "")
+
+
 def test_what_lies_beside_the_store_is_out_of_reach(held: Path) -> None:
     beside = held.parent / "store-of-another.csv"
     beside.write_text("a\n1\n")

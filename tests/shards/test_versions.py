@@ -194,6 +194,18 @@ def test_pack_copies_a_version_with_just_its_media(store: Store, tmp_path: Path)
     assert len([path for path in (target / "media").rglob("*") if path.is_file()]) == 5
     assert pq.read_table(target / "data.parquet").num_rows == 5
     assert command(store, "exports", "pack", "speech@v1", "--to", str(target))[0] == 2
+    told = cli(
+        "exports", "pack", "speech@v1", "--to", tmp_path / "there", "--media-root", "/data", "--store", store.root
+    )
+    assert "media under /data/: the folder has to lie there" in told.stdout
+    moved = target.rename(tmp_path / "moved")
+    for root, place in ((str(moved), f"{moved}/media/"), (".", "./media/"), (str(moved), f"{moved}/media/")):
+        relocated = triptych.exports.relocate(str(moved), root)
+        assert all(row["audios"][0].startswith(place) for row in imported.read_lines(moved / "data.jsonl"))
+        assert relocated.manifest["content_sha256"] == exports.find(store, "speech@v1").manifest["content_sha256"]
+        assert relocated.manifest == json.loads((moved / "manifest.json").read_text(encoding="utf-8"))
+    with pytest.raises(UsageError, match="not a folder that `exports pack` made"):
+        triptych.exports.relocate(str(tmp_path), "/data")
     (store.root / "exports/speech/v2/data.parquet").unlink()
     with pytest.raises(DamagedError):
         copies.pack(exports.find(store, "speech@v2"), tmp_path / "other")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.stores import cli
 from support.training import PAIR, assistant, user
 from triptych.errors import UsageError
 from triptych.validators.formats import Finding, summarise_file, validate_file
@@ -153,7 +155,14 @@ def test_the_task_is_told_from_the_rows(tmp_path: Path) -> None:
     ("call", "message"),
     [
         (lambda path: summarise_file(path / "no.jsonl", "msswift"), "no such file"),
-        (lambda path: summarise_file(path, "msswift"), "no such file"),
+        (
+            lambda path: summarise_file(lines(path / "data.jsonl", {}).parent, "kaldi"),
+            "a folder: .*such as .*data.jsonl",
+        ),
+        (
+            lambda path: summarise_file(lines(path / "x.jsonl", {"messages": PAIR}), "llamafactory-sharegpt"),
+            "have no `conversations`, which llamafactory-sharegpt reads. They have messages: columns of msswift",
+        ),
         (lambda path: summarise_file(lines(path / "x.txt", {}), "msswift"), ".txt"),
         (lambda path: summarise_file(lines(path / "x.jsonl", {}), "nope"), "nope"),
         (lambda path: summarise_file(lines(path / "x.jsonl", {}), "msswift", task="nope"), "nope"),
@@ -162,6 +171,12 @@ def test_the_task_is_told_from_the_rows(tmp_path: Path) -> None:
 def test_wrong_use(tmp_path: Path, call: Callable[[Path], Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call(tmp_path)
+
+
+def test_findings_that_are_not_listed_are_counted(tmp_path: Path) -> None:
+    path = lines(tmp_path / "x.jsonl", *[{"messages": []}] * 25)
+    done = cli("validate-file", "msswift", path)
+    assert done.returncode == 1 and re.search(r"^\.\.\. 5 more \w+, of 25$", done.stdout, re.M)
 
 
 def rows_in(findings: Iterator[Finding]) -> list[int]:

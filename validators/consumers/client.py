@@ -57,6 +57,16 @@ class Consumer:
         """The command that makes its environment."""
         return f"make {(self.environment or f'clients/{self.name}').replace('clients/', 'client-')}"
 
+    @property
+    def install(self) -> str:
+        """How to get it, within the repository or not."""
+        folder = self.environment or f"clients/{self.name}"
+        file = f"{folder}.txt"
+        return (
+            f"--client-python PATH names the Python of an environment that has {self.name} (pip install -r {file}, "
+            f"which lies in Triptych's repository); in the repository, `{self.make}` makes one"
+        )
+
     def model_for(self, columns: Mapping[str, Any] | list[str]) -> str | None:
         """The model that can take rows with these columns."""
         seen = any(name.startswith(("video", "image")) for name in columns)

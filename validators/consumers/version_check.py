@@ -65,12 +65,12 @@ def verify_version(
 
 
 def missing_client(version: exports.Version, client_python: Path | None = None) -> str | None:
-    """What to do to have the version's own consumer load it, where that cannot be run here; else None."""
+    """That the version's own consumer was not asked, and how to install it; None if it can be run here."""
     name = version.manifest.get("consumer")
     consumer = get_consumer(name) if name is not None else None
     if consumer is None or consumer.python(client_python) is not None:
         return None
-    return f"{name} is not installed here: --client-python names its Python, `{consumer.make}` installs it"
+    return f"{name} is not installed here, so it was not asked: {consumer.install}"
 
 
 def _clients(version: exports.Version, client_python: Path | None) -> Iterator[tuple[Consumer, Path]]:

@@ -6,6 +6,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
 
     findings.py       the findings of a validator
     files.py          the rows of a file: JSON Lines, a JSON array, Parquet
+    other_format.py   files that are of another format than the one named
     unified.py        the unified format
     toolkits/         manifests and shards of speech toolkits and dataset libraries
     msswift.py        MS-SWIFT
@@ -39,6 +40,7 @@ from ...shards.on_demand import modules
 from ...shards.store.sql import identifier
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
+from .other_format import refuse_other_format
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""
@@ -178,11 +180,13 @@ def _examine(
         yield from module.examine(path)
         return
     rows = read_rows(path)
+    first = list(itertools.islice(rows, DETECT_FROM_ROWS))
+    known = [row for _, row in first if not isinstance(row, Finding)]
+    refuse_other_format(path, summary.format, known)
     if task is None:
-        first = list(itertools.islice(rows, DETECT_FROM_ROWS))
-        task = module.detect_task([row for _, row in first if not isinstance(row, Finding)])
+        task = module.detect_task(known)
         summary.task, summary.task_detected = task, task is not None
-        rows = itertools.chain(first, rows)
+    rows = itertools.chain(first, rows)
     validator: RowValidator = module.Rows(task=task, files=files)
     if hasattr(validator, "begin"):
         yield None, list(validator.begin(path))

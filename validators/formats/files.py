@@ -66,6 +66,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
     Raises:
         UsageError: No such file, or its suffix is not in `SUFFIXES`.
     """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file in it{_file_in(path)}.")
     if not path.is_file():
         raise UsageError(f"{path}: no such file.")
     if path.suffix.lower() not in SUFFIXES:
@@ -73,6 +75,13 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
     if path.suffix.lower() == ".parquet":
         return _parquet_rows(path)
     return _array_rows(path) if _is_array(path) else _lines(path)
+
+
+def _file_in(folder: Path) -> str:
+    """The file of a folder that is likely meant: the rows of a version, else the first one that can be read."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    rows = [path for path in found if path.stem == "data"]
+    return next((f", such as {path}" for path in [*rows, *found]), "")
 
 
 def _is_array(path: Path) -> bool:

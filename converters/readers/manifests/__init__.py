@@ -7,4 +7,5 @@ nemo.py          NeMo manifests
 webdataset.py    WebDataset shards
 shard_groups.py  the members of a shard that form one sample
 hf_disk.py       datasets saved to disk by Hugging Face `datasets`
+hf_shards.py     datasets of Parquet shards, as the view `hf` writes them
 """

@@ -1,5 +1,7 @@
 """Reader for datasets that Hugging Face `datasets` saved to disk (`save_to_disk`): Arrow files, read in place.
 
+A folder without these that has Parquet shards instead, such as a version of the view `hf`, is read by `hf_shards.py`.
+
     dataset_dict.json                     {"splits": ["train", "test"]}; one folder per split. Without it: one dataset.
     train/state.json                      lists the Arrow files and their fingerprint
     train/dataset_info.json               the features: which columns are audio, video, images, class labels
@@ -23,6 +25,7 @@ from ..mapping.class_labels import Features
 from ..tables.arrow_rows import python_rows
 from ..tables.cells import Row, Rows, as_cell, as_name
 from ..tables.user_table import candidates
+from .hf_shards import is_shard, read_shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +39,7 @@ class SavedDatasetReader(Reader):
     """A dataset saved to disk by `datasets`."""
 
     def accepts(self, name: str) -> bool:
-        return name.rpartition("/")[2] in _FILES or name.endswith(".arrow")
+        return name.rpartition("/")[2] in _FILES or name.endswith(".arrow") or is_shard(name)
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in row order, split by split in the dataset's own order."""
@@ -51,6 +54,8 @@ class SavedDatasetReader(Reader):
             splits = _object(found["dataset_dict.json"]).get("splits")
             for split in splits if isinstance(splits, list) else []:
                 yield from _read_split(f"{split}/", str(split), found, root, context)
+        elif "state.json" not in found and any(map(is_shard, found)):
+            yield from read_shards(found, context)
         else:
             yield from _read_split("", None, found, root, context)
 

@@ -39,8 +39,10 @@ from ...imports.columns import (
     COMMON_NAMES,
     JSON_FIELDS,
     KEEP,
+    LIST_FIELDS,
     MEDIA,
     map_option,
+    numbered_captions,
     require_media,
     require_names,
     resolve_columns,
@@ -232,6 +234,8 @@ def candidates(
     if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path), likely=media_paths(head))
     _tell_several(mapped, known or {}, context.note)
+    if (told := numbered_captions(columns, mapped)) is not None:
+        context.note(told)
     spans = StatedSpans(context.column_fields, known or {}, by_name=spans_by_name)
     spans.learn(columns)
     if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
@@ -329,7 +333,10 @@ class _CandidateMaker:
                         continue
                 media.extend((field, blob) for blob in blobs(column, value, files=self.files))
             else:
-                fields[field] = typed(field, column, value)
+                found = typed(field, column, value)
+                fields[field] = (
+                    [*fields[field], *(found or ())] if fields.get(field) and field in LIST_FIELDS else found
+                )
                 if field in JSON_FIELDS:
                     extra.update(members_left(field, column, value))
         if absent is not None and media:

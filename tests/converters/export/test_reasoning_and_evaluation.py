@@ -55,6 +55,9 @@ def test_what_is_told_of_an_export_says_why_samples_have_no_row_and_what_to_type
     assert theirs.startswith("train: swift sft --model ")
     own = "triptych train sft rows@v1 --model MODEL --set lora={} --output-dir runs/rows"
     assert ours == f"   or: {own} --store {store}"
+    document = cli_json("export", "msswift", "--task", "sft", "--split", "train", "--name", "rows", "--store", store)
+    assert (f"train: {document['next']}", document["next_own"]) == (theirs, f"{own} --store {store}")
+    assert {Path(each).name for each in document["files"]} == {"NOTICE", "data.jsonl", "data.parquet"}
     assert " train " not in told("msswift", "--task", "sft", "--split", "test", "--name", "held")
 
 

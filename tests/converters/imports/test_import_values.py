@@ -47,6 +47,17 @@ def test_structured_fields_are_read_from_json_cells(clips: Path) -> None:
     assert row == {"words": words, "messages": messages, "captions": ["x", "y"]}
 
 
+def test_several_columns_make_one_list(clips: Path) -> None:
+    table = write(
+        clips, "t.csv", "file_name,caption_1,caption_2,caption_3\nwav/0.flac,rain,,wind and rain\nwav/1.flac,a,b,c\n"
+    )
+    [told] = [line for line in load("csv", table).notes if "captions" in line]
+    maps = {f"caption_{n}": "captions" for n in (1, 2, 3)}
+    assert told.endswith("to make them captions: " + " ".join(f"--map {each}=captions" for each in maps))
+    assert not load("csv", table, columns=maps, on_conflict="update").notes
+    assert [row["captions"] for row in rows(clips, "captions")] == [["rain", "wind and rain"], ["a", "b", "c"]]
+
+
 def test_quoted_newlines_and_long_cells_survive(clips: Path) -> None:
     long = "x" * 200_000
     load("csv", write(clips, "t.csv", f'id,audio,text\na,wav/0.flac,"one\ntwo, ""three"""\nb,wav/1.flac,{long}\n'))

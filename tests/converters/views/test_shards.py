@@ -56,6 +56,27 @@ def test_datasets_loads_the_folder_with_its_splits_and_media(store: Path, tmp_pa
     assert test["both"]["captions"] == ["one", "two"] and test["film"]["captions"] is None
 
 
+def test_a_folder_of_parquet_shards_is_read_back_with_its_splits_and_extra(store: Path, tmp_path: Path) -> None:
+    version = triptych.export("hf", store=store).version
+    columns = "modality, text, captions, coalesce(audio, video).sha256 AS sha, extra"
+    done = triptych.import_data("hf", version.path, name="again", store=tmp_path / "again")
+    assert (done.account.kept, done.account.candidates) == (5, 5)
+    again = triptych.query(
+        f"SELECT id, split, {columns} FROM samples ORDER BY id", store=tmp_path / "again"
+    ).to_pylist()
+    assert {row["split"] for row in again} == {"train", "test_clean"}
+    by_id = {row.pop("id").split("/", 2)[2]: row for row in again}
+    for row in read_lines(version.data):
+        found, extra = by_id[row["id"]], row.get("extra")
+        assert found["sha"] == Path(row.get("audio") or row.get("video") or "").stem or found["modality"] == "text"
+        assert dict(found["extra"] or ()) == (json.loads(extra) if isinstance(extra, str) else extra or {})
+        assert (found["text"], found["captions"]) == (row.get("text"), row.get("captions"))
+    (version.path / "data/train-00000-of-00001.parquet").rename(tmp_path / "train-00001-of-00002.parquet")
+    lacking = triptych.import_data("hf", tmp_path, name="half", store=tmp_path / "again")
+    (tmp_path / "train-00001-of-00002.parquet").rename(version.path / "data/train-00000-of-00001.parquet")
+    assert (lacking.account.kept, lacking.account.rejected) == (3, {"missing_file": 1})
+
+
 def test_splits_that_would_have_one_name_are_refused(tmp_path: Path) -> None:
     rows = [{"id": name, "audio": str(sound(tmp_path / f"{name}.wav", noise(0.1))), "text": "x", "split": name}
             for name in ("test-a", "test.a")]  # fmt: skip
@@ -120,8 +141,13 @@ def test_no_two_members_of_a_sample_have_one_name(media: dict[str, list[str]], n
 def test_copies_keep_the_shards_and_a_rebuild_makes_the_same(store: Path, tmp_path: Path) -> None:
     version = triptych.export("webdataset", store=store).version
     name = "shards/000000.tar"
-    moved = triptych.exports.relocate(version.reference, "/elsewhere", store=store)
-    assert moved.manifest["files"][name] == version.manifest["files"][name]
+    packed = triptych.exports.pack(version.reference, tmp_path / "pack", store=store)
+    assert packed["files"] == version.manifest["files"] and packed["media"]["files"] == 0
+    assert (tmp_path / "pack" / name).is_file() and not (tmp_path / "pack/media").exists()
+    with pytest.raises(UsageError, match="a media root does not apply"):
+        triptych.exports.relocate(version.reference, "/elsewhere", store=store)
+    with pytest.raises(UsageError, match="a media root does not apply"):
+        triptych.exports.pack(version.reference, tmp_path / "other", media_root="/elsewhere", store=store)
     (version.path / name).unlink()
     assert triptych.exports.rebuild(version.reference, store=store).restored == [name]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import triptych
 from support import imported
+from support.command_line import run as run_here
+from support.places import ROOT
 from support.stores import cli, places_of, select
 from triptych.errors import TriptychError, UsageError
 from triptych.validators.consumers import CONSUMERS
@@ -183,6 +186,18 @@ def test_a_client_that_cannot_be_run_is_told_with_what_it_said(stored: Path, tmp
         verify_file(version.data, CONSUMERS["ms-swift"], python, task="sft", model="qwen2-audio")
     with pytest.raises(UsageError, match="not a Python"):
         CONSUMERS["ms-swift"].python(tmp_path / "none")
+
+
+def test_a_client_that_is_not_installed_is_no_pass(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(stored / "no environments"))  # of this process, in which the commands run
+    done = run_here("triptych", "export", "msswift", "--task", "sft", "--verify", "--store", stored)
+    assert done.code == 0 and "warning: ms-swift is not installed here, so it was not asked" in done.stderr
+    done = run_here("triptych", "exports", "verify", "msswift-sft", "--client", "--store", stored)
+    assert done.code == 2 and "datasets" in done.stdout
+    for way in ("--client-python PATH", "pip install -r clients/ms-swift.txt", "`make client-ms-swift`"):
+        assert way in " ".join(done.stderr.split())
+    for consumer in CONSUMERS.values():
+        assert consumer.here or (ROOT / f"{consumer.environment or f'clients/{consumer.name}'}.txt").is_file()
 
 
 def test_media_of_columns_and_of_content_parts() -> None:
