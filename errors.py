@@ -76,10 +76,10 @@ def amount(count: float, noun: str, verb: str = "") -> str:
     """Return a number with its noun: `1 row`, `2,000 rows`, `0.5 epochs`.
 
     Args:
-        verb: That of several, `are`, `were` or `have`, to follow: `1 row is`.
+        verb: That of several, `are`, `were`, `have` or `do`, to follow: `1 row is`.
     """
     number = f"{count:{',' if isinstance(count, int) else ',.3g'}} {noun}"
     return " ".join(filter(None, (number, _OF_ONE.get(verb)) if count == 1 else (f"{number}s", verb)))
 
 
-_OF_ONE = {"are": "is", "were": "was", "have": "has"}
+_OF_ONE = {"are": "is", "were": "was", "have": "has", "do": "does"}

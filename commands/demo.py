@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import amount
 from . import output
 from .parameters import JsonOption
 
@@ -46,7 +47,7 @@ def demo(
     pulled = {name: api.pull(name, store=place, samples=samples) for name in DATASETS}
     if not json:
         for name, result in pulled.items():
-            output.say(f"pull      {name}: {output.counted(result.stored, 'sample')}")
+            output.say(f"pull      {name}: {amount(result.stored, 'sample')}")
     validated = api.validate(store=place)
     if not json:
         for found in validated:
@@ -58,7 +59,7 @@ def demo(
     ]
     if not json:
         for export in exports:
-            output.say(f"export    {export.version.reference}: {output.counted(export.counts['written'], 'row')}")
+            output.say(f"export    {export.version.reference}: {amount(export.counts['written'], 'row')}")
     rows = api.query(SQL, store=place)
     document: dict[str, Any] = {
         "store": place,

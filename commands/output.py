@@ -46,11 +46,6 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206
 """DEL, C1 controls, line separators, bidirectional controls, unpaired surrogates."""
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 row`, `1,234 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def plain(value: Any) -> Any:
     """Convert a value to what JSON can represent, including dataclasses, paths, times, counters and tuples."""
     if is_dataclass(value) and not isinstance(value, type):

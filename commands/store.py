@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import store as care
-from ..errors import DamagedError, ProblemsFound, UsageError
+from ..errors import DamagedError, ProblemsFound, UsageError, amount
 from . import completion, output
 from .parameters import CardsOption, JsonOption, StoreOption
 
@@ -39,7 +39,7 @@ def _show_status(found: StoreStatus) -> None:
         for d in found.datasets
     ]  # fmt: skip
     output.table(["dataset", "samples", "hours", "keep", "warn", "reject", "unvalidated", "splits"], rows)
-    output.say(f"\nmedia: {output.counted(found.media_files, 'file')}, {output.size(found.media_bytes)}")
+    output.say(f"\nmedia: {amount(found.media_files, 'file')}, {output.size(found.media_bytes)}")
     output.say(f"tables: {', '.join(f'{name} {count}' for name, count in found.table_files.items())} files")
     output.say(f"unfinished downloads: {output.size(found.partial_bytes)}")
     output.say(f"exports: {', '.join(found.exports) or 'none'}")
@@ -74,7 +74,7 @@ def gc(
     found = care.gc(older_than_days=older_than_days, dry_run=dry_run, store=store)
     verb = "would be removed" if dry_run else "removed"
     young = f"{found.kept_young:,} unreferenced but too young"
-    line = f"{output.counted(len(found.files), 'file')}, {output.size(found.bytes)} {verb}; {young}"
+    line = f"{amount(len(found.files), 'file')}, {output.size(found.bytes)} {verb}; {young}"
     output.emit(found, as_json=json, show=lambda: output.say(line))
 
 
@@ -135,10 +135,10 @@ def _show_resumed(finished: list[Removal]) -> None:
 def _show_removal(removal: Removal, *, dry_run: bool, purge: bool) -> None:
     verb = "would be" if dry_run else "were"
     for dataset, count in removal.samples.items():
-        output.say(f"{dataset}: {output.counted(count, 'sample')} {'would be removed' if dry_run else 'removed'}")
+        output.say(f"{dataset}: {amount(count, 'sample')} {'would be removed' if dry_run else 'removed'}")
     for dataset, count in removal.earlier.items():
         if purge:
-            output.say(f"{dataset}: {output.counted(count, 'sample')} removed earlier {verb} purged too")
+            output.say(f"{dataset}: {amount(count, 'sample')} removed earlier {verb} purged too")
     for dataset, count in removal.forgotten.items():
         output.say(f"{dataset}: {count:,} tombstones {verb} taken away")
     fate = f": its data {'would be' if dry_run else 'was'} deleted" if purge else ""
@@ -177,7 +177,7 @@ def restore(
 
 def _show_restored(found: Restored) -> None:
     for dataset, count in found.samples.items():
-        output.say(f"{dataset}: {output.counted(count, 'sample')} restored")
+        output.say(f"{dataset}: {amount(count, 'sample')} restored")
     for dataset, count in found.purged.items():
         output.say(f"{dataset}: {count:,} samples were purged and stay removed")
         output.say(f"  to import or pull them again: triptych store remove {dataset} --forget")
@@ -222,7 +222,7 @@ def _show_verified(found: Verified, *, repair: bool) -> None:
         output.say(f"... {len(problems) - 50:,} more (--json lists all)")
     for line in found.failures:
         output.say(f"not fetched again: {line}")
-    state = output.counted(len(problems), "problem") if problems else "ok"
-    output.say(f"{output.counted(found.media_files, 'media file')} and all tables and exports looked at: {state}")
+    state = amount(len(problems), "problem") if problems else "ok"
+    output.say(f"{amount(found.media_files, 'media file')} and all tables and exports looked at: {state}")
     if found.media and not repair:
         output.say("to fetch media again: triptych store verify --repair [--from PATH]")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...catalog.inventory import ListOptions
+from ...errors import amount
 from .. import completion, output
 from ..parameters import CardsOption, JsonOption, StoreOption, listed, takes
 
@@ -129,7 +130,7 @@ def _show(found: ShownCard, mirror: str | None, cards: Sequence[Path]) -> None:
         "layout": card.layout,
         "homepage": card.homepage,
         "citation": card.citation,
-        "stored": output.counted(stored, "sample"),
+        "stored": amount(stored, "sample"),
         "alive": _alive_text(found.alive),
     }
     for key, value in facts.items():

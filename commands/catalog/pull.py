@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...catalog.pull.options import PullOptions
-from ...errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
+from ...errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
@@ -143,7 +143,7 @@ def _counts_clips(name: str, options: PullOptions) -> bool:
 
 def _show_result(result: PullResult, samples: int | None) -> None:
     if result.source is None:
-        output.say(f"{result.dataset}: {output.counted(result.stored, 'sample')} stored already; nothing to fetch")
+        output.say(f"{result.dataset}: {amount(result.stored, 'sample')} stored already; nothing to fetch")
         _show_missing(result)
         if result.unmet_labels:
             output.say(f"  --labels: no candidate has the label {', '.join(result.unmet_labels)}")
@@ -230,7 +230,7 @@ def _tell_failure(name: str, error: TriptychError) -> None:
 
 
 def _show_plan(plan: PullPlan) -> None:
-    wanted = output.counted(plan.wanted, "sample") if plan.wanted is not None else "everything"
+    wanted = amount(plan.wanted, "sample") if plan.wanted is not None else "everything"
     wanted += f" ({plan.choice})" if plan.choice else ""
     output.say(f"{plan.dataset}: {wanted} wanted, {plan.stored:,} stored; source: {plan.source}")
     rows = [
@@ -261,7 +261,7 @@ def fetch(
     def show() -> None:
         for result in results:
             fetched = f"{result.fetched:,} fetched ({output.size(result.bytes)})"
-            output.say(f"{result.dataset}: {output.counted(len(result.files), 'file')} in {result.mirror}, {fetched}")
+            output.say(f"{result.dataset}: {amount(len(result.files), 'file')} in {result.mirror}, {fetched}")
         output.say(f"there: triptych catalog pull {' '.join(names)} --mirror {to}")
 
     output.emit(results, as_json=json, show=show)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...converters.convert.options import ConvertOptions
-from ...errors import ProblemsFound, UsageError
+from ...errors import ProblemsFound, UsageError, amount
 from .. import completion, output
 from ..parameters import JsonOption, takes
 
@@ -77,7 +77,7 @@ def _show(ins: list[Path], result: ConvertResult) -> None:
     place = ", ".join(str(path) for path in result.out) or "nothing written"
     source = ins[0] if len(ins) == 1 else f"{len(ins)} files"
     output.say(
-        f"{place}: {output.counted(result.written, 'row')}{what} from {result.read:,} of {source}"
+        f"{place}: {amount(result.written, 'row')}{what} from {result.read:,} of {source}"
         + (f": {dropped}" if dropped else "")
     )
     if result.warnings:

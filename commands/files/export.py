@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...converters.export.options import ExportOptions
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
@@ -82,7 +82,7 @@ def _show_result(result: ExportResult, store: Path | None) -> None:
 
     counts = dict(result.counts)
     written, made = counts.pop("written"), result.version.manifest["rows"]
-    rows = output.counted(made, "row") + ("" if made == written else f" of {output.counted(written, 'sample')}")
+    rows = amount(made, "row") + ("" if made == written else f" of {amount(written, 'sample')}")
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {rows}{others}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ... import exports
-from ...errors import DamagedError, ProblemsFound, TriptychError, UsageError
+from ...errors import DamagedError, ProblemsFound, TriptychError, UsageError, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption
 from .export import SHOWN_ROWS, show_verified
@@ -128,7 +128,7 @@ def verify(
 
     def show_problems() -> None:
         for reference, problems in found.items():
-            state = output.counted(len(problems), "problem") if problems else _state(reference, store)
+            state = amount(len(problems), "problem") if problems else _state(reference, store)
             output.say(f"{reference}: {state}")
             for problem in problems[:20]:
                 output.say(f"  {problem}")
@@ -204,7 +204,7 @@ def _show_difference(first: Version, second: Version, found: Difference) -> None
         f"{len(found.changed):,} changed"
     )
     if found.fields:
-        changed = (f"{name} ({output.counted(count, 'row')})" for name, count in found.fields.items())
+        changed = (f"{name} ({amount(count, 'row')})" for name, count in found.fields.items())
         output.say(f"changed fields: {', '.join(changed)}")
     for mark, ids in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for identity in ids[:SHOWN_ROWS]:
@@ -264,7 +264,7 @@ def pack(
     manifest = exports.pack(reference, to, media_root=media_root, store=store)
     media = manifest["media"]
     document = {"to": to, "media": media, "media_root": manifest["media_root"], "rows": manifest["rows"]}
-    rows, files = output.counted(manifest["rows"], "row"), output.counted(media["files"], "media file")
+    rows, files = amount(manifest["rows"], "row"), amount(media["files"], "media file")
     held = "the media is inside its files" if media.get("embedded") else f"{files}, {output.size(media['bytes'])}"
     where = manifest["media_root"]
 
@@ -290,7 +290,7 @@ def rebuild(reference: ReferenceArgument, store: StoreOption = None, json: JsonO
             for each in result.differs:
                 output.say(f"  {result.version.path / each}")
         put = f"put back {', '.join(result.restored)}" if result.restored else "nothing was missing or damaged"
-        output.say(f"{name}: {output.counted(len(result.same), 'file')} made again byte for byte; {put}")
+        output.say(f"{name}: {amount(len(result.same), 'file')} made again byte for byte; {put}")
 
     document = {"export": result.version.reference, "same": result.same, "restored": result.restored,
                 "differs": result.differs}  # fmt: skip
@@ -319,7 +319,7 @@ def gc(
             output.say(f"{reference}: {output.size(size)} {verb}")
         for reference, reason in found.kept.items():
             output.say(f"{reference}: kept: {reason}")
-        output.say(f"{output.counted(len(found.versions), 'version')}, {output.size(found.bytes)} {verb}")
+        output.say(f"{amount(len(found.versions), 'version')}, {output.size(found.bytes)} {verb}")
 
     output.emit({"versions": found.versions, "bytes": found.bytes, "kept": found.kept}, as_json=json,
                 show=show_collected)  # fmt: skip
@@ -335,7 +335,5 @@ def push(
 ) -> None:
     """Push a version to a dataset repository of the Hugging Face hub, in one commit that replaces what is there."""
     pushed = exports.push(reference, repo, media=media, public=public, store=store)
-    summary = (
-        f"{pushed.repo}: {output.counted(pushed.files, 'file')} pushed, {pushed.media:,} of them media\n  {pushed.url}"
-    )
+    summary = f"{pushed.repo}: {amount(pushed.files, 'file')} pushed, {pushed.media:,} of them media\n  {pushed.url}"
     output.emit(pushed, as_json=json, show=lambda: output.say(summary))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from ...validators.formats import FORMATS
 from .. import output
 from ..parameters import JsonOption
@@ -63,8 +63,8 @@ def _show_summary(file: Path, summary: Summary) -> None:
         return
     task = f" {summary.task}" if summary.task else ""
     output.say(
-        f"{file}: {output.counted(summary.rows, 'row')} of {summary.format}{task}, "
-        f"{output.counted(summary.errors, 'error')} in {output.counted(summary.rows_with_errors, 'row')}, "
-        f"{output.counted(summary.warnings, 'warning')}"
-        + (f"; {output.counted(len(summary.changes), 'row')} mended" if summary.changes else "")
+        f"{file}: {amount(summary.rows, 'row')} of {summary.format}{task}, "
+        f"{amount(summary.errors, 'error')} in {amount(summary.rows_with_errors, 'row')}, "
+        f"{amount(summary.warnings, 'warning')}"
+        + (f"; {amount(len(summary.changes), 'row')} mended" if summary.changes else "")
     )

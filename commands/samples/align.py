@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...converters.annotations.align.options import AlignOptions
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
@@ -44,7 +44,7 @@ def _show_aligned(results: list[AlignResult]) -> None:
     for result in results:
         account = result.account
         dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
-        line = f"{result.dataset}: {account.kept:,} aligned of {output.counted(account.candidates, 'sample')}"
+        line = f"{result.dataset}: {account.kept:,} aligned of {amount(account.candidates, 'sample')}"
         output.say(line + (f": {dropped}" if dropped else ""))
         if result.timed:
             output.say(f"  {result.timed:,} more had word times already")

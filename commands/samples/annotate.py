@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
 from .. import output
 from ..parameters import JsonOption, StoreOption
 
@@ -41,9 +41,7 @@ def annotate(
         raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
     count = annotate_store(from_file or str(id), key, value, store=store, producer=producer, clear=clear)
     done = "cleared" if clear else "written"
-    output.emit(
-        {"annotations": count}, as_json=json, show=lambda: output.say(f"{output.counted(count, 'annotation')} {done}")
-    )
+    output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{amount(count, 'annotation')} {done}"))
 
 
 def explain(

@@ -9,7 +9,7 @@ import typer
 
 from ...converters.imports.formats import FORMATS
 from ...converters.imports.options import ImportOptions
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption, takes
 
@@ -45,7 +45,7 @@ def _show_import(result: ImportResult) -> None:
     account = result.account
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
     updated = f" ({result.updated:,} updated)" if result.updated else ""
-    output.say(f"{result.dataset}: {account.kept:,} stored of {output.counted(account.candidates, 'row')}{updated}" +
+    output.say(f"{result.dataset}: {account.kept:,} stored of {amount(account.candidates, 'row')}{updated}" +
                (f": {dropped}" if dropped else ""))  # fmt: skip
     for line in result.notes:
         output.say(f"  - {line}")

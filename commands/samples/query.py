@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
 from .. import output
 from ..parameters import JsonOption, StoreOption
 
@@ -61,7 +61,7 @@ def query(
             _write_result(result, form)
         else:
             _write_file(result, form, out)
-            output.note(f"{output.counted(result.num_rows, 'row')} written to {out}")
+            output.note(f"{amount(result.num_rows, 'row')} written to {out}")
     except (OverflowError, ValueError) as error:  # Python's dates end at the years 1 and 9999
         raise UsageError(f"A value cannot be printed: {error}.", hint="cast it: column::VARCHAR") from error
 

@@ -53,7 +53,7 @@ def _show_result(result: SplitResult) -> None:
         for name, facts in result.splits.items()
     ]  # fmt: skip
     output.table(["split", "groups", "samples", "hours", "asked", "reached"], rows)
-    output.say(f"{output.counted(result.assigned, 'sample')} assigned, {result.unchanged:,} unchanged")
+    output.say(f"{amount(result.assigned, 'sample')} assigned, {result.unchanged:,} unchanged")
     for note in result.notes:
         output.say(f"  - {note}")
     output.say(f"certificate: {result.certificate}")
@@ -79,11 +79,11 @@ def _show_checks(found: list[SplitCheck]) -> None:
         output.say("no sample has a split that `triptych split` assigned")
     for each in found:
         state = "ok" if each.holds else f"{amount(each.broken_groups, 'group', 'are')} in two splits"
-        samples, groups = output.counted(each.samples, "sample"), output.counted(each.groups, "group")
+        samples, groups = amount(each.samples, "sample"), amount(each.groups, "group")
         output.say(f"{each.kind}: {state}; {samples} in {groups} by {each.by} of {', '.join(each.datasets)}")
         if not each.holds:
             lead = ", the first are " if each.broken_samples > len(each.first) else ": "
-            output.say(f"  {output.counted(each.broken_samples, 'sample')}{lead}{', '.join(each.first)}")
+            output.say(f"  {amount(each.broken_samples, 'sample')}{lead}{', '.join(each.first)}")
         if each.unassigned:
             output.say(f"  {each.unassigned:,} samples of these datasets have no assigned split")
         if not each.holds or each.unassigned:

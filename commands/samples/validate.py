@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, amount
 from .. import completion, output
 from ..parameters import JsonOption, StoreOption
 
@@ -59,7 +59,7 @@ def validate(
         output.note(f"report: {written.page}")
         for item in written.suite.expectations:
             if not item.passed:
-                rows = output.counted(item.offending_rows, "row")
+                rows = amount(item.offending_rows, "row")
                 output.note(f"the whole table: not true that {item.name} ({item.level}): {rows}")
         found = found or not written.suite.passed
     output.emit(results, as_json=json, show=lambda: _show_validation(results))

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ...errors import UsageError, amount
 from ...shards.budgets import COUNTS, FORMULAS, MODELS, Model
 from ...shards.budgets.measure import PADDED_CODECS, Extent, measure
 from ...shards.budgets.text import EXTRA, Tokenizer, open_tokenizer, text_counts
@@ -112,9 +112,9 @@ def told(budget: Mapping[str, Any] | None) -> Iterator[str]:
     model = MODELS[budget["model"]]
     if rows := budget["cut_rows"]:
         yield (
-            f"{rows:,} rows have a clip of more than {model.heard_s} s, of which {model.name} hears only the first "
-            f"{model.heard_s} s: {budget['cut_seconds']:,} s are lost; leave them out with --model {model.name} "
-            "--long reject"
+            f"{amount(rows, 'row', 'have')} a clip of more than {model.heard_s} s, of which {model.name} hears only "
+            f"the first {model.heard_s} s: {budget['cut_seconds']:,} s are lost; leave them out with "
+            f"--model {model.name} --long reject"
         )
     if "tokens" in budget and budget["tokens"] is None:
         yield f"the tokens of some texts are not counted; to count them: {EXTRA}"

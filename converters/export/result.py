@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...errors import amount
 from ...shards.exports import versions as exports
 from ..budget.rows import told as told_budget
 from ..composition.compose import told as told_composed
@@ -75,13 +76,14 @@ def warnings_of(account: Mapping[str, Any], request: Request) -> Iterator[str]:
     yield from told_composed(account.get("composed"))
     changed = account.get("changed_rows", 0)
     if never := account["unvalidated_rows"] - changed:
-        yield f"{never:,} rows were never validated: run `triptych validate` first"
+        yield f"{amount(never, 'row', 'were')} never validated: run `triptych validate` first"
     if changed:
-        yield f"{changed:,} rows have changed since they were validated: run `triptych validate` first"
+        yield f"{amount(changed, 'row', 'have')} changed since they were validated: run `triptych validate` first"
     if held := account.get("changed_rejected", 0):
-        yield f"{held:,} rejected samples have changed since they were validated: `triptych validate` decides again"
+        samples = amount(held, "rejected sample", "have")
+        yield f"{samples} changed since they were validated: `triptych validate` decides again"
     if account["rejected_rows"]:
-        yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
+        yield f"{amount(account['rejected_rows'], 'row', 'were')} rejected by the rules but are included"
     yield from _repeat_warnings(account)
 
 
@@ -89,28 +91,29 @@ def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
     overlap = account.get("train_test_overlap", {})
     if count := overlap.get("rows", 0):
         yield (
-            f"{count:,} training rows have sound that is in a validation or test split of the store, too, the first is "
-            f"{overlap['first']}: the rule train_test_overlap with the level reject leaves them out"
+            f"{amount(count, 'training row', 'have')} sound that is in a validation or test split of the store, too, "
+            f"the first is {overlap['first']}: the rule train_test_overlap with the level reject leaves them out"
         )
     if undecided := overlap.get("undecided", 0):
         yield f"{undecided:,} of them were validated before that split was there: `triptych validate` decides again"
     if repeated := account.get("repeated_rows", 0):
-        yield f"{repeated:,} rows have the same media as rows of another split or dataset of this export"
+        yield f"{amount(repeated, 'row', 'have')} the same media as rows of another split or dataset of this export"
 
 
 def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
     for each in account.get("split_certificates", ()):
         if each["broken_samples"] and selection.broken_splits == "keep":
             yield (
-                f"{each['broken_samples']:,} samples are of groups by {each['by']} that are in two splits, the first "
-                f"is {each['first']}: triptych split --check"
+                f"{amount(each['broken_samples'], 'sample', 'are')} of groups by {each['by']} that are in two splits, "
+                f"the first is {each['first']}: triptych split --check"
             )
     asked = " ".join(f"--split {split}" for split in selection.splits)
     without = account.get("no_split_samples", {})
     if kept := without.get("kept", 0):
-        yield f"{kept:,} samples have no split and are included beside {asked}; without them: --no-split drop"
+        samples = amount(kept, "sample", "have")
+        yield f"{samples} no split and are included beside {asked}; without them: --no-split drop"
     if dropped := without.get("dropped", 0):
-        yield f"{dropped:,} samples have no split and are left out by {asked}; with them: --no-split keep"
+        yield f"{amount(dropped, 'sample', 'have')} no split and are left out by {asked}; with them: --no-split keep"
     for dataset, facts in account.get("left_out_datasets", {}).items():
         has = f"its splits are {', '.join(facts['splits'])}" if facts["splits"] else "it has no splits"
-        yield f"{dataset} is left out whole by {asked}: {facts['samples']:,} samples; {has}"
+        yield f"{dataset} is left out whole by {asked}: {amount(facts['samples'], 'sample')}; {has}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from ...errors import amount
 from . import prompts
 from .base import View, ViewOptions
 from .prepare import MESSAGE_KEYS
@@ -70,7 +71,8 @@ def told(left_out: Mapping[str, int], view: str, options: ViewOptions, *, own: C
         dropped = name == "reasoning" and options.reasoning == "drop"
         is_said = name in _SAID_OTHERWISE.get(view, ())
         if (_is_learned(name) and not dropped and not is_said) or name in own:
-            yield f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
+            rows = amount(count, "row", "do")
+            yield f"{rows} not carry the field {name!r} of their sample: {where} has no place for it"
 
 
 def _is_learned(name: str) -> bool:

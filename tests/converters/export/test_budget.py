@@ -77,7 +77,7 @@ def test_rows_over_a_limit_are_left_out_and_counted(store: Path) -> None:
 
 
 def test_clips_that_the_extractor_cuts_are_told_and_left_out_on_request(store: Path) -> None:
-    lost = "1 rows have a clip of more than 30 s, of which qwen2-audio hears only the first 30 s: 1.3 s are lost"
+    lost = "1 row has a clip of more than 30 s, of which qwen2-audio hears only the first 30 s: 1.3 s are lost"
     heard = {"where": "modality = 'audio'"}
     for result in (export(store, name="heard", **heard), export(store, name="cut", model="qwen2-audio", **heard)):
         assert any(lost in warning for warning in result.warnings)

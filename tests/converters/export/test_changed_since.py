@@ -74,7 +74,7 @@ def test_equal_bytes_of_changed_samples_are_warned_of_each_time(store: Path) -> 
     for _ in range(2):
         again = triptych.export("msswift", task="sft", store=store)
         assert again.reused and again.version.reference == first.version.reference
-        assert any("1 rows have changed" in warning for warning in again.warnings)
+        assert any("1 row has changed" in warning for warning in again.warnings)
     triptych.validate(store=store, workers=1)
     assert not any("have changed" in line for line in triptych.export("msswift", task="sft", store=store).warnings)
 
@@ -94,7 +94,7 @@ def test_a_corrected_sample_stays_out_until_it_is_decided_again(store: Path) -> 
     triptych.annotate(FIRST, "text", "abd", store=store)
     result = export(store)
     assert result.counts == {"written": 1, "rejected": 1}
-    assert any("1 rejected samples have changed" in warning for warning in result.warnings)
+    assert any("1 rejected sample has changed" in warning for warning in result.warnings)
     triptych.validate(store=store, workers=1)
     assert export(store).counts == {"written": 2}
 

@@ -199,7 +199,7 @@ def test_fields_without_a_place_in_a_row_are_counted_by_name(folder: Path) -> No
     assert result.left_out == {"label": 1, "rejected": 1, "snr": 1}
     assert result.version.manifest["left_out"] == result.left_out
     assert [warning for warning in result.warnings if "the field" in warning] == [
-        f"1 rows do not carry the field {name!r} of their sample: msswift --task sft has no place for it"
+        f"1 row does not carry the field {name!r} of their sample: msswift --task sft has no place for it"
         for name in ("label", "rejected")
     ]
     assert "reasoning" in export(folder, reasoning="drop").left_out
@@ -217,10 +217,10 @@ def test_an_annotated_field_is_warned_of(folder: Path, tmp_path: Path) -> None:
 
 def test_the_command_line_says_what_rows_leave_out(folder: Path) -> None:
     done = cli("export", "msswift", "--task", "sft", "--store", folder / "store")
-    assert "1 rows do not carry the field 'label'" in done.stderr and "snr" not in done.stderr
+    assert "1 row does not carry the field 'label'" in done.stderr and "snr" not in done.stderr
     assert cli_json("export", "msswift", "--task", "sft", "--store", folder / "store")["left_out"]["rejected"] == 1
     done = cli("convert", "msswift", folder / "rows.jsonl", folder / "c.jsonl", "--task", "sft", "--force")
-    assert "1 rows do not carry the field 'rejected'" in done.stderr and "snr" not in done.stderr
+    assert "1 row does not carry the field 'rejected'" in done.stderr and "snr" not in done.stderr
 
 
 def test_reasoning_has_no_place_in_a_solution(folder: Path) -> None:

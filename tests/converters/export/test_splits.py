@@ -34,7 +34,7 @@ def test_samples_without_a_split_are_kept_with_a_warning_or_dropped(store: Path)
     result = export(store, split="train")
     assert result.version.manifest["rows"] == 6
     assert "2 samples have no split and are included beside --split train" in said(result)
-    assert "clips is left out whole by --split train: 1 samples; its splits are extra" in said(result)
+    assert "clips is left out whole by --split train: 1 sample; its splits are extra" in said(result)
     assert "speech is left out" not in said(result)
     assert result.version.manifest["selection"]["no_split"] == "keep"
     assert said(export(store, split="train")) == said(result)
@@ -75,5 +75,5 @@ def test_no_split_needs_a_split(store: Path) -> None:
 def test_an_assigned_split_counts(store: Path) -> None:
     triptych.annotate("mine/all/utt020", "assigned_split", "test", store=store)
     result = export(store, split="train")
-    assert result.version.manifest["rows"] == 5 and "1 samples have no split" in said(result)
+    assert result.version.manifest["rows"] == 5 and "1 sample has no split" in said(result)
     assert export(store, split="test").version.manifest["rows"] == 2

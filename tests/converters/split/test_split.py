@@ -228,7 +228,7 @@ def test_an_export_checks_the_certificate_again(store: Path, tmp_path: Path) -> 
     assert dropped.counts["group_in_two_splits"] == 1 and dropped.counts["written"] == held.counts["written"] + 1
     kept = triptych.export("unified", broken_splits="keep", **request)
     assert kept.counts["written"] == dropped.counts["written"] + 1
-    assert any("1 samples are of groups by speaker" in warning for warning in kept.warnings)
+    assert any("1 sample is of groups by speaker" in warning for warning in kept.warnings)
     triptych.split("talks", by="speaker", store=store)
     assert triptych.export("unified", **request).counts["written"] == dropped.counts["written"]
     check_accounts(store)
