@@ -62,11 +62,13 @@ class Relation:
         types: Its columns and their types.
         media_columns: Those that hold paths.
         source: What the view `rows` selects from.
+        heard: The column of the sounds that a row is made of though it does not name them.
     """
 
     types: Mapping[str, str]
     media_columns: Sequence[str]
     source: str
+    heard: str | None = None
 
 
 def count_rows(
@@ -170,6 +172,9 @@ def write_budget(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
 def _find_media(connection: duckdb.DuckDBPyConnection, rows: Relation) -> None:
     """Create `row_media` (id, kind, path): a line for each medium of a row; `sound` is what is heard inside a video."""
     selects = []
+    if rows.heard is not None:
+        written = f"FROM rows WHERE _outcome IS NULL AND {rows.heard} IS NOT NULL"
+        selects.append(f"SELECT id, 'audio' AS kind, unnest({rows.heard}) AS path {written}")
     for place in media_places(rows.types):
         written = f"FROM rows WHERE _outcome IS NULL AND {identifier(place.column)} IS NOT NULL"
         for kind, listed in place.paths_by_kind().items():

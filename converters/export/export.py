@@ -242,7 +242,8 @@ def _make_rows(
     rows = make_rows(connection, request, folder, placed=placed, expanded=expanded)
     if request.limits is not None:
         log.info("export %s: count what rows are in a model", request.name)
-        relation = Relation(rows.types, rows.media_columns, rows.relation)
+        heard = "_audio_paths" if request.view.extract is not None else None
+        relation = Relation(rows.types, rows.media_columns, rows.relation, heard)
         counts = request.view.counts
         count_rows(connection, store, request.limits, relation, request.media_root, counts=counts)
         rows = replace(rows, types={**rows.types, **dict.fromkeys(counts, "BIGINT")})

@@ -18,6 +18,7 @@ from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
 from ..views.statement import check_conversations, columns_of, reads, reasoning_for
 from .media.change import SoundChange
+from .media.noise import NOT_SPOKEN
 from .options import ExportOptions
 from .select import ExportFilter, describe, keeps_no_split
 
@@ -81,6 +82,12 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     if view.states_times and options.sound.speed is not None:
         raise UsageError(f"The view {view.name!r} says when words are heard: --speed would make that wrong.")
     own = options.of_view(view.name, view.options)
+    noise = options.sound.noise
+    if own.get("unseen_terms") and noise is not None and noise not in NOT_SPOKEN and "/" not in noise:
+        raise UsageError(
+            f"--noise {noise}: what is said in it may be an unseen term, which training would hear.",
+            hint="--noise pink, white or a folder without speech; or remove --unseen-terms",
+        )
     rows = ViewOptions(
         task,
         options.text or view.text,

@@ -1,5 +1,5 @@
 -- name: features
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: features

@@ -1,5 +1,5 @@
 -- name: phoneme
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: raw
 -- format: phoneme
@@ -22,5 +22,6 @@ SELECT id,
             WHEN regexp_matches(audio_paths[1], '[<>\n\r]|^\s|\s$') THEN 'path_unsupported'
             ELSE no_phone_text(phones_within(phones, start_s, end_s),
                                folded_phones(phones_within(phones, start_s, end_s), words), words,
-                               coalesce(end_s, audio.duration, audio_frames / audio_rate)) END AS skip
+                               coalesce(end_s, audio.duration, audio_frames / audio_rate),
+                               start_s IS NOT NULL OR end_s IS NOT NULL) END AS skip
 FROM prepared

@@ -1,5 +1,5 @@
 -- name: term-chunks
--- revision: 3
+-- revision: 4
 -- order: hash
 -- text: raw
 -- format: term-chunks

@@ -9,6 +9,7 @@ finds the version.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
+log = logging.getLogger("triptych")
+
 WHITE, PINK, BABBLE = MADE = ("white", "pink", "babble")
+NOT_SPOKEN = (WHITE, PINK)
 VOICES = 4
 _SPOKEN = ("asr", "s2tt", "tts", "phoneme", "speaker")
 MOST_CLIPS = 1_000
@@ -161,7 +165,7 @@ def noise_source(store: Store, connection: duckdb.DuckDBPyConnection, source: st
             )
         return NoiseSource(BABBLE, seed, tuple(clips))
     if "/" in source or source in (".", ".."):
-        return _folder(Path(source).expanduser(), seed)
+        return _folder(connection, Path(source).expanduser(), seed)
     return NoiseSource("clips", seed, tuple(_of_dataset(store, connection, source)))
 
 
@@ -186,8 +190,18 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     return sorted((path.relative_to(folder).as_posix(), path) for path in found)
 
 
-def _folder(folder: Path, seed: int) -> NoiseSource:
-    return NoiseSource("clips", seed, tuple(NoiseClip(name, path, stamp=_stamp(path)) for name, path in _files(folder)))
+def _folder(connection: duckdb.DuckDBPyConnection, folder: Path, seed: int) -> NoiseSource:
+    """The files of a folder; a copy of a sound of a validation or test split, by its bytes, is none of them."""
+    held_out = _held_out(connection)
+    clips = [NoiseClip(name, path, stamp=_stamp(path)) for name, path in _files(folder)]
+    kept = [clip for clip in clips if not held_out or _digest(clip) not in held_out]
+    if not kept:
+        raise UsageError(f"--noise {folder}: every file in it is the sound of a validation or test split.")
+    if len(kept) < len(clips):
+        log.warning(
+            "--noise %s: %d files are sounds of validation or test splits and left out", folder, len(clips) - len(kept)
+        )
+    return NoiseSource("clips", seed, tuple(kept))
 
 
 def _of_dataset(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str) -> list[NoiseClip]:
@@ -245,4 +259,4 @@ def _held_out(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {str(sha256) for (sha256,) in rows}
 
 
-__all__: list[str] = ["MADE", "NoiseSource", "fingerprint_of", "noise_source"]
+__all__: list[str] = ["MADE", "NOT_SPOKEN", "NoiseSource", "fingerprint_of", "noise_source"]

@@ -385,9 +385,20 @@ CREATE OR REPLACE MACRO phone_text(folded) AS
   nullif(array_to_string(list_transform(folded, lambda x, i:
     CASE WHEN x.word > 0 AND list_max([y.word FOR y IN folded[:i - 1]]) BETWEEN 1 AND x.word - 1
          THEN chosen_boundary() || ' ' || x.phone ELSE x.phone END), ' '), '');
--- Why phones cannot be learned from a sound; null if they can.
-CREATE OR REPLACE MACRO no_phone_text(phones, folded, words, ends) AS
+-- Whether the items of an alignment stand in the order of their times; and whether one that is said has no times.
+CREATE OR REPLACE MACRO in_order(items) AS
+  coalesce(list_reverse_sort([i.start_s FOR i IN items IF i.start_s IS NOT NULL]), [])
+  = coalesce(list_reverse([i.start_s FOR i IN items IF i.start_s IS NOT NULL]), []);
+CREATE OR REPLACE MACRO has_untimed(items) AS
+  len(list_filter(items, lambda i: i.text IS NOT NULL AND NOT is_silence_label(i.text)
+                                   AND NOT coalesce(i.end_s > i.start_s, false))) > 0;
+-- Why phones cannot be learned from a sound; null if they can. Phones without times are those of a whole sound alone.
+CREATE OR REPLACE MACRO no_phone_text(phones, folded, words, ends, is_part) AS
   CASE WHEN coalesce(len(folded), 0) = 0 THEN 'no_phones'
+       WHEN NOT in_order(phones) THEN 'phones_out_of_order'
+       WHEN is_part AND has_untimed(phones) THEN 'untimed_phone'
+       WHEN chosen_boundary() IS NOT NULL AND has_untimed(words) THEN 'untimed_word'
+       WHEN chosen_boundary() IS NOT NULL AND NOT in_order(words) THEN 'words_out_of_order'
        WHEN len(list_filter(folded, lambda x: x.phone IS NULL)) > 0 THEN 'unknown_phone'
        WHEN list_max([p.end_s FOR p IN phones]) > ends + 0.1 THEN 'phones_after_end'
        WHEN chosen_boundary() IS NOT NULL AND list_max([x.word FOR x IN folded]) = 0 THEN 'no_words' END;

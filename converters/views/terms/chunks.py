@@ -92,6 +92,29 @@ def words_of(items: Sequence[Mapping[str, Any]] | None, start: float, end: float
     return sorted(found, key=lambda word: (word.start, word.end))
 
 
+def unsure_word(items: Sequence[Mapping[str, Any]] | None, start: float, end: float) -> str | None:
+    """Why nobody knows all words of an utterance: one is `<unk>`, or one between two others has no times.
+
+    Chunks would not name what is heard in them, and hear terms that they must not.
+    """
+    words = [item for item in items or () if (item["text"] or "").strip().lower() not in SILENCES]
+    before: float = 0.0
+    for number, item in enumerate(words):
+        first, last = item["start_s"], item["end_s"]
+        is_timed = first is not None and last is not None and last > first
+        if is_timed:
+            is_heard = min(last, end) - max(first, start) > _SLACK
+        else:
+            after = next((each["start_s"] for each in words[number + 1 :] if each["start_s"] is not None), end)
+            is_heard = before < end and after > start
+        if is_heard and not is_timed:
+            return "untimed_word"
+        if is_heard and not plain(item["text"]):
+            return "unknown_word"
+        before = max(before, last or first or before)
+    return None
+
+
 _SLACK = 0.02
 """Alignments count in steps of 10 ms, files in samples: a last word may end so much later than its file."""
 

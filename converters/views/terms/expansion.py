@@ -1,6 +1,7 @@
 """The chunks of all selected samples as rows to be made: the table `term_chunks`, joined to the samples.
 
-A sample of which there is no chunk keeps one row that says why: `no_audio`, `no_words`, `unknown_length`, `no_term`.
+A sample of which there is no chunk keeps one row that says why: `no_audio`, `no_words`, `unknown_length`, `no_term`,
+`untimed_word`, `unknown_word`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ....shards.sample import ALIGNMENT
 from ..base import ViewOptions
 from . import glossary
 from .chunk_type import CHUNK
-from .chunks import Chunk, Utterance, chunks_of, words_of
+from .chunks import Chunk, Utterance, chunks_of, unsure_word, words_of
 from .roles import assign
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def _rows(
                 "sound": sound, "channel": channel,
             }  # fmt: skip
             words = words_of(items, start, end) if end is not None else []
+            unsure = unsure_word(items, start, end) if words else None
             chunks: list[Chunk] = []
-            if words:
+            if words and unsure is None:
                 chunks = chunks_of(
                     Utterance(identity, start, end, words), phrases, context=own["context"],
                     no_term_share=own["no_term_share"], first_only=own["occurrences"] == "first",
@@ -97,7 +99,7 @@ def _rows(
             for chunk in chunks:
                 yield sample | _described(chunk, identity, role)
             if not chunks:
-                outcome = "no_term" if words else "unknown_length" if end is None else "no_words"
+                outcome = unsure or ("no_term" if words else "unknown_length" if end is None else "no_words")
                 yield sample | {"chunk_outcome": outcome if is_heard else "no_audio"}
 
 

@@ -194,7 +194,7 @@ def test_babble_needs_other_speakers(export: Callable[..., ExportResult]) -> Non
 
 
 def test_noise_of_a_folder_and_a_new_version_when_it_changes(
-    export: Callable[..., ExportResult], plain: ExportResult, tmp_path: Path
+    export: Callable[..., ExportResult], plain: ExportResult, place: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()
     sound(tmp_path / "in/a.wav", tone(2_000, 0.2))
@@ -203,6 +203,12 @@ def test_noise_of_a_folder_and_a_new_version_when_it_changes(
     clean, _ = soundfile.read(rows_of(plain)["u1"]["audio"], dtype="int16")
     assert strongest(heard(rows_of(first)["u1"]).astype(float)[:8_000] - clean) == pytest.approx(2_000, abs=20)
     assert export(noise=str(tmp_path), snr="0").reused
+    test = tmp_path / "tests only"
+    test.mkdir()
+    shutil.copyfile(place.parent / "5.wav", test / "copy.wav")  # of the test split
+    with pytest.raises(UsageError, match="every file in it is the sound of a validation or test split"):
+        export(noise=str(test), snr="0")
+    shutil.rmtree(test)
     sound(tmp_path / "in/a.wav", tone(2_500, 0.2))
     second = export(noise=str(tmp_path), snr="0")
     assert second.version.reference != first.version.reference

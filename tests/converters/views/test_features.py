@@ -244,3 +244,9 @@ def test_a_broken_row_is_named(tmp_path: Path, change: dict[str, Any], code: str
     rows = FORMATS["features"].Rows()
     assert not list(rows.begin(tmp_path / "data.jsonl"))
     assert [finding.code for finding in rows.check(1, GOOD | change)] == ([] if code is None else [code])
+
+
+def test_limits_of_seconds_hold_for_clips_that_rows_do_not_name(store: Path) -> None:
+    made = triptych.export("features", extractor="whisper", max_seconds=0.45, store=store)
+    names = {row["id"].rpartition("/")[2] for row in read_lines(made.version.data)}
+    assert made.counts["over_max_seconds"] >= 2 and names == {"low", "short"}

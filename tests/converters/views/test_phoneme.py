@@ -214,3 +214,23 @@ def test_real_phones_of_librivox(shared: Path, tmp_path: Path) -> None:
     texts = [row["term_chunk_text"] for row in read_lines(made.data)]
     assert texts and summarise_file(made.data, "term-chunks").counts == {}
     assert any("ill disposed young man" in text for text in texts)
+
+
+def test_alignments_that_lose_a_boundary_or_an_order_have_no_row(tmp_path: Path) -> None:
+    clip = str(sound(tmp_path / "a.flac", noise(2, seed=1)))
+    phones, spoken = timed("hh iy l ow", at=0.2, step=0.2), [word("he", 0.2, 0.6), word("low", 0.6, 1.0)]
+    bare = {"text": "m", "start_s": None, "end_s": None}
+    cases: dict[str, dict[str, Any]] = {
+        "good": {"phones": phones, "words": spoken},
+        "untimed_word": {"phones": phones, "words": [spoken[0], word("low", 0.6, 0.6)]},
+        "words_out_of_order": {"phones": phones, "words": spoken[::-1]},
+        "phones_out_of_order": {"phones": [*phones[2:], *phones[:2]], "words": spoken},
+        "untimed_phone": {"phones": [*phones, bare], "words": spoken, "start_s": 0.2, "end_s": 1.2},
+    }
+    rows = [{"id": name, "audio": clip, "text": "x", "language": "en", "split": "train", **case}
+            for name, case in cases.items()]  # fmt: skip
+    store = bring_in(tmp_path / "store", "said", rows, tmp_path)
+    found, version = answers(store, word_boundaries=True)
+    assert found == {"good": "hh iy | l ow"}
+    assert version.manifest["counts"] == {"written": 1, **dict.fromkeys([*cases][1:], 1)}
+    assert answers(store)[1].manifest["counts"] == {"written": 3, "phones_out_of_order": 1, "untimed_phone": 1}

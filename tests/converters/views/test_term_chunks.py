@@ -12,7 +12,7 @@ import soundfile
 import triptych
 from support.imported import RATE, bring_in, noise, read_lines, sound
 from triptych.converters.views.terms.certificate import certify
-from triptych.converters.views.terms.chunks import Utterance, Word, chunks_of, words_of
+from triptych.converters.views.terms.chunks import Utterance, Word, chunks_of, unsure_word, words_of
 from triptych.converters.views.terms.glossary import read
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.terms import Phrases, is_term, phrase_of, tokens_of
@@ -335,3 +335,40 @@ def test_findings_over_a_file() -> None:
     check = Rows(files=False)
     shared = [ROW, ROW | {"split": "test"}]
     assert [each.code for n, row in enumerate(shared) for each in check.check(n, row)] == ["shared_sound"]
+
+
+@pytest.mark.parametrize(
+    ("unsure", "reason"),
+    [
+        ({"text": "berlin", "start_s": None, "end_s": None}, "untimed_word"),
+        ({"text": "berlin", "start_s": 1.2, "end_s": None}, "untimed_word"),
+        ({"text": "berlin", "start_s": 1.2, "end_s": 1.2}, "untimed_word"),
+        ({"text": "<unk>", "start_s": 1.2, "end_s": 1.4}, "unknown_word"),
+        ({"text": "<sil>", "start_s": None, "end_s": None}, None),
+        ({"text": None, "start_s": 1.2, "end_s": 1.4}, None),
+    ],
+)
+def test_an_utterance_of_which_nobody_knows_all_words_makes_no_chunk(
+    tmp_path: Path, unsure: dict[str, Any], reason: str | None
+) -> None:
+    items = [*words("paris .5 1"), unsure, *words("tokyo 1.5 2")]
+    assert unsure_word(items, 0, 3) == reason
+    assert unsure_word(items, 2.1, 3) is None and unsure_word(items, 0, 0.9) is None  # it is not heard there
+    assert unsure_word([*items, *words("osaka 4 5")], 1.6, 5) is None
+
+
+def test_untimed_words_are_told_and_babble_may_not_say_unseen_terms(tmp_path: Path) -> None:
+    clip = str(sound(tmp_path / "a.flac", noise(3, seed=1)))
+    items = [*words("paris .5 1"), {"text": "berlin", "start_s": 1.2, "end_s": 1.2}]
+    rows = [{"id": "a", "audio": clip, "words": items, "text": "paris berlin", "language": "en", "split": "train"},
+            {"id": "b", "audio": clip, "words": words("paris .5 1"), "text": "paris", "language": "en",
+             "split": "train"}]  # fmt: skip
+    store = bring_in(tmp_path / "store", "talks", rows, tmp_path)
+    (tmp_path / "glossary.txt").write_text("paris\nberlin\n", encoding="utf-8")
+    made = triptych.export("term-chunks", glossary=tmp_path / "glossary.txt", store=store)
+    assert made.counts["untimed_word"] == 1 and all("/b" in row["id"] for row in read_lines(made.version.data))
+    for source in ("babble", "talks"):
+        with pytest.raises(UsageError, match="may be an unseen term"):
+            triptych.export(
+                "term-chunks", glossary=tmp_path / "glossary.txt", store=store, unseen_terms=0.5, noise=source
+            )
