@@ -95,9 +95,9 @@ def words_of(items: Sequence[Mapping[str, Any]] | None, start: float, end: float
 def unsure_word(items: Sequence[Mapping[str, Any]] | None, start: float, end: float) -> str | None:
     """Why nobody knows all words of an utterance: one is `<unk>`, or one between two others has no times.
 
-    Chunks would not name what is heard in them, and hear terms that they must not.
+    Chunks would not name what is heard in them, and hear terms that they must not. Tags such as `<noise>` are no words.
     """
-    words = [item for item in items or () if (item["text"] or "").strip().lower() not in SILENCES]
+    words = [item for item in items or () if plain(item["text"] or "") not in SILENCES or _is_unknown(item)]
     before: float = 0.0
     for number, item in enumerate(words):
         first, last = item["start_s"], item["end_s"]
@@ -109,10 +109,15 @@ def unsure_word(items: Sequence[Mapping[str, Any]] | None, start: float, end: fl
             is_heard = before < end and after > start
         if is_heard and not is_timed:
             return "untimed_word"
-        if is_heard and not plain(item["text"]):
+        if is_heard and _is_unknown(item):
             return "unknown_word"
         before = max(before, last or first or before)
     return None
+
+
+def _is_unknown(item: Mapping[str, Any]) -> bool:
+    """Whether an aligner wrote that a word is said which it does not know."""
+    return (item["text"] or "").strip().lower() in ("<unk>", "[unk]", "<oov>")
 
 
 _SLACK = 0.02

@@ -344,7 +344,11 @@ def test_findings_over_a_file() -> None:
         ({"text": "berlin", "start_s": 1.2, "end_s": None}, "untimed_word"),
         ({"text": "berlin", "start_s": 1.2, "end_s": 1.2}, "untimed_word"),
         ({"text": "<unk>", "start_s": 1.2, "end_s": 1.4}, "unknown_word"),
+        ({"text": "[UNK]", "start_s": 1.2, "end_s": 1.4}, "unknown_word"),
+        ({"text": "<unk>", "start_s": None, "end_s": None}, "untimed_word"),
         ({"text": "<sil>", "start_s": None, "end_s": None}, None),
+        ({"text": "<noise>", "start_s": 1.2, "end_s": 1.4}, None),
+        ({"text": "<noise>", "start_s": None, "end_s": None}, None),
         ({"text": None, "start_s": 1.2, "end_s": 1.4}, None),
     ],
 )
